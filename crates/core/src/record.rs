@@ -1,0 +1,207 @@
+//! The records Callflume keeps in KV buckets: their names, keys and formats.
+//!
+//! Each is JSON with a `schema` number; a reader takes the version before its own too. Nothing here holds personal
+//! data: keys and aliases are digests.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::AccountId;
+use crate::codes::Code;
+use crate::lane::Lane;
+use crate::time::{BrokerTime, WallTime};
+
+/// The buckets.
+pub mod bucket {
+    /// Accounts, hot settings.
+    pub const CONFIG: &str = "callflume-config";
+    /// Who owns an account, which workers live.
+    pub const LEASES: &str = "callflume-leases";
+    /// Quota journals.
+    pub const QUOTAS: &str = "callflume-quotas";
+    /// What has been written, and floors.
+    pub const LEDGER: &str = "callflume-ledger";
+    /// Contacts known in the CRMs.
+    pub const CONTACTS: &str = "callflume-contacts";
+    /// Owners, pipelines, dispositions.
+    pub const REFERENCE: &str = "callflume-reference";
+}
+
+/// Schema number of every record in this file.
+pub const SCHEMA: u32 = 1;
+
+/// How long the ledger remembers an effect, hours.
+pub const LEDGER_TTL_HOURS: u64 = 24;
+
+/// State of an effect in the ledger, `<account>.<effect key>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerRecord {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// How far it is.
+    pub state: EffectState,
+    /// When it got there.
+    pub at: WallTime,
+    /// The record's id in the CRM, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crm_id: Option<String>,
+    /// Code of the dead letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+}
+
+/// How far an effect is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EffectState {
+    /// A request that can't simply be repeated may have left (class B).
+    Sent,
+    /// The CRM holds it.
+    Done,
+    /// A later update of the same record carried it along.
+    Merged,
+    /// A newer value was already there.
+    Superseded,
+    /// It is in the dead letters.
+    Dead,
+}
+
+/// Everything of this account and lane below `seq` is settled; `floor.<lane>.<account>` in the ledger bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FloorRecord {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// First stream sequence that may be unsettled.
+    pub seq: u64,
+}
+
+/// Owner of an account; `account.<account>` in the lease bucket. The KV revision is the fencing epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRecord {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Worker id.
+    pub owner: String,
+}
+
+/// A live worker; `worker.<worker id>` in the lease bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerRecord {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Worker id.
+    pub worker: String,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// Quota journal of an account; `journal.<account>` in the quota bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct JournalRecord {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Blocks of permits that still occupy a rolling window, oldest first.
+    pub blocks: Vec<Block>,
+    /// Requests per calendar day (`YYYY-MM-DD` in the account's zone) of the last two days, unsettled blocks included.
+    pub days: BTreeMap<String, u32>,
+    /// No request before this instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<BrokerTime>,
+}
+
+/// Permits taken together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// Number of the block, rising.
+    pub id: u64,
+    /// Permits per window, in the profile's order: taken at first, used once settled.
+    pub counts: Vec<u32>,
+    /// When it was written; its permits may be spent for [`BLOCK_VALID_MS`] from then.
+    pub granted_at: BrokerTime,
+    /// When the last answer came, once all have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled_at: Option<BrokerTime>,
+}
+
+/// How long the permits of a block may be spent, milliseconds. Short, so that what a killed owner leaves unsettled
+/// soon stops to count.
+pub const BLOCK_VALID_MS: u64 = 2_000;
+
+/// A contact by its CRM id; `c.<account>.<crm id>` in the contact bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ContactRecord {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Id in the CRM.
+    pub crm_id: String,
+    /// Our own key on it, if it carries one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_key: Option<String>,
+    /// Event time of the newest write per field name.
+    #[serde(default)]
+    pub field_at: BTreeMap<String, WallTime>,
+    /// CRM id of the open deal, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deal: Option<String>,
+    /// Owner's id in the CRM, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// An alias of a contact; `a.<account>.<alias>` in the contact bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasRecord {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Id in the CRM.
+    pub crm_id: String,
+}
+
+/// Keys within the buckets.
+pub mod key {
+    use super::{AccountId, Lane};
+
+    /// An effect in the ledger.
+    pub fn effect(account: &AccountId, effect_key: &str) -> String {
+        format!("{account}.{effect_key}")
+    }
+
+    /// A floor in the ledger bucket. `floor` can't be an account here: account keys have two tokens, this has three.
+    pub fn floor(lane: Lane, account: &AccountId) -> String {
+        format!("floor.{}.{account}", lane.token())
+    }
+
+    /// An account's lease.
+    pub fn lease(account: &AccountId) -> String {
+        format!("account.{account}")
+    }
+
+    /// A worker's heartbeat.
+    pub fn worker(worker: &str) -> String {
+        format!("worker.{worker}")
+    }
+
+    /// The janitor's lease.
+    pub const JANITOR: &str = "janitor";
+
+    /// An account's journal.
+    pub fn journal(account: &AccountId) -> String {
+        format!("journal.{account}")
+    }
+
+    /// An alias of a contact.
+    pub fn alias(account: &AccountId, alias: &str) -> String {
+        format!("a.{account}.{alias}")
+    }
+
+    /// A contact by CRM id.
+    pub fn contact(account: &AccountId, crm_id: &str) -> String {
+        format!("c.{account}.{crm_id}")
+    }
+
+    /// An account's configuration.
+    pub fn account(account: &AccountId) -> String {
+        format!("account.{account}")
+    }
+}

@@ -1,0 +1,270 @@
+//! What the dispatcher needs of a CRM: operations to requests, answers to outcomes.
+//!
+//! The dispatcher thinks in [`Operation`]s over neutral fields; a [`Vendor`] (crate `crm`) is a pure translation in
+//! both directions. Retry, order and quota are decided by the dispatcher from what the vendor says happened.
+
+use std::fmt;
+
+use crate::codes::Code;
+use crate::effect::{Fields, Object};
+use crate::event::Phone;
+
+/// What one request does. All items of an operation share it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    /// Find contacts by our own key.
+    ReadByKey,
+    /// Find one contact by e-mail address.
+    ReadByEmail,
+    /// Find contacts by phone number.
+    SearchByPhone,
+    /// Create or update contacts by our own key.
+    UpsertByKey,
+    /// Update records by their id in the CRM.
+    UpdateById,
+    /// Update records by our own key; a record that isn't there is [`ItemOutcome::Gone`].
+    UpdateByKey,
+    /// Create records with our own key and their links; one that is there already is [`ItemOutcome::Conflict`].
+    Create,
+    /// One page of all contacts.
+    List,
+}
+
+/// One unit of an operation.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Item {
+    /// Tells the items of a request apart in its answer; unique within the process.
+    pub trace: u64,
+    /// Our own key of the record.
+    pub key: String,
+    /// The record's id in the CRM, for [`Verb::UpdateById`].
+    pub crm_id: Option<String>,
+    /// Fields to write.
+    pub fields: Fields,
+    /// CRM id of the contact the record is linked to, for [`Verb::Create`].
+    pub contact: Option<String>,
+    /// For [`Verb::ReadByEmail`].
+    pub email: Option<String>,
+    /// For [`Verb::SearchByPhone`].
+    pub phone: Option<Phone>,
+    /// Also write our own key onto the record (an existing contact that didn't carry it).
+    pub stamp: bool,
+}
+
+/// One request, in the dispatcher's terms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    /// What to do.
+    pub verb: Verb,
+    /// With which kind of record.
+    pub object: Object,
+    /// To which records; 1 to [`Vendor::batch_max`]. Empty only for [`Verb::List`].
+    pub items: Vec<Item>,
+    /// For [`Verb::List`]: the page after this mark, none for the first.
+    pub after: Option<String>,
+}
+
+/// HTTP methods in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET.
+    Get,
+    /// POST.
+    Post,
+    /// PATCH.
+    Patch,
+    /// PUT.
+    Put,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Put => "PUT",
+        })
+    }
+}
+
+/// An HTTP request without base address and credential, which the shell adds.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// The method.
+    pub method: Method,
+    /// Path and query, starting with `/`.
+    pub path: String,
+    /// JSON body, if any.
+    pub body: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for HttpRequest {
+    /// The path without its query and the body's size: both may hold personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} {} ({} bytes)",
+            self.method,
+            self.path.split('?').next().unwrap_or(""),
+            self.body.as_ref().map_or(0, Vec::len)
+        )
+    }
+}
+
+/// What came of sending a request.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The CRM answered.
+    Response {
+        /// HTTP status.
+        status: u16,
+        /// Header names in lower case, and values.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// Nothing left this process (no connection, lease too short): certainly not executed.
+    NotSent,
+    /// Sent, but no whole answer came (time-out, reset, truncated): may have been executed.
+    Lost,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Response { status, body, .. } => {
+                write!(f, "Response({status}, {} bytes)", body.len())
+            }
+            Self::NotSent => f.write_str("NotSent"),
+            Self::Lost => f.write_str("Lost"),
+        }
+    }
+}
+
+/// A contact found in the CRM.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// Id in the CRM.
+    pub crm_id: String,
+    /// Our own key on it, if it has one.
+    pub own_key: Option<String>,
+    /// Phone numbers as stored there.
+    pub phones: Vec<String>,
+    /// E-mail address as stored there.
+    pub email: Option<String>,
+}
+
+impl fmt::Debug for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Found({})", self.crm_id)
+    }
+}
+
+/// What happened to one item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemOutcome {
+    /// The record holds what it should.
+    Done {
+        /// The record's id in the CRM.
+        crm_id: String,
+    },
+    /// Contacts that match (reads and searches); empty when there are none.
+    Matches(Vec<Found>),
+    /// Certainly not executed; try again (throttled, locked, credential to refresh).
+    NotExecuted,
+    /// May have been executed.
+    Unknown,
+    /// A record with this key (or e-mail address) is there already.
+    Conflict {
+        /// Its id, when the CRM says so.
+        existing: Option<String>,
+    },
+    /// The record to update doesn't exist (any more).
+    Gone,
+    /// Refused for good.
+    Refused {
+        /// Code of the dead letter.
+        code: Code,
+        /// The CRM's category or code, without values.
+        reason: String,
+    },
+    /// The whole batch was refused without saying which item is to blame: send each alone.
+    Split,
+}
+
+/// What an answer says about the account as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountSignal {
+    /// Nothing in particular.
+    Fine,
+    /// A short window is full at the CRM.
+    Throttled {
+        /// Name of the window, as in the limit profile; empty when the CRM doesn't say.
+        window: &'static str,
+        /// The CRM's own hint, milliseconds.
+        wait_ms: Option<u64>,
+    },
+    /// The day's quota is used up.
+    DayExhausted,
+    /// The credential is refused: pause until the operator has acted.
+    CredentialRefused,
+    /// The credential lacks a scope: pause until the operator has acted.
+    ScopeMissing,
+    /// The CRM is failing (5xx, no connection): back off.
+    Failing,
+    /// Record or account locked for a moment or moving: wait this long, milliseconds.
+    Busy {
+        /// How long.
+        wait_ms: u64,
+    },
+}
+
+/// What an answer means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interpretation {
+    /// For the account.
+    pub account: AccountSignal,
+    /// For each item, in the operation's order; for [`Verb::List`] one [`ItemOutcome::Matches`] or a failure.
+    pub items: Vec<ItemOutcome>,
+    /// For [`Verb::List`]: the mark of the next page.
+    pub next_page: Option<String>,
+}
+
+/// One limit of a CRM account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowSpec {
+    /// Name, unique in its profile: `ten_secondly`, `search`, `daily`.
+    pub name: &'static str,
+    /// The published limit, requests.
+    pub limit: u32,
+    /// Its span.
+    pub span: Span,
+}
+
+/// Over what a window counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// Any stretch of this many milliseconds.
+    RollingMs(u64),
+    /// A calendar day in the account's time zone.
+    Day,
+}
+
+/// A CRM, as the dispatcher sees it. Implementations are pure.
+pub trait Vendor: Send + Sync {
+    /// Name of the CRM, lower case.
+    fn name(&self) -> &'static str;
+
+    /// Most items in one request of this verb.
+    fn batch_max(&self, verb: Verb) -> usize;
+
+    /// Which windows (indices into the limit profile) a request of this verb counts in.
+    fn windows(&self, verb: Verb) -> &'static [usize];
+
+    /// The request for an operation.
+    fn request(&self, operation: &Operation) -> HttpRequest;
+
+    /// What an answer to it means. Total: every status, body and failure has a meaning.
+    fn interpret(&self, operation: &Operation, answer: &Answer) -> Interpretation;
+}
