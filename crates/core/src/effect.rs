@@ -212,7 +212,8 @@ pub enum Value {
 pub type Fields = BTreeMap<Field, Value>;
 
 /// How a record is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Write {
     /// The contact must exist and carry these fields.
     Contact,

@@ -9,10 +9,18 @@
 //! (`tests/purity.rs`) reads the sources and fails on a breach.
 
 pub mod account;
+pub mod cache;
 pub mod codes;
+pub mod config;
+pub mod dispatcher;
 pub mod effect;
 pub mod event;
 pub mod lane;
+pub mod ownership;
+pub mod plan;
+pub mod quota;
 pub mod record;
+pub mod seed;
 pub mod time;
 pub mod vendor;
+pub mod voice;

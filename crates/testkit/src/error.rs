@@ -94,6 +94,11 @@ pub enum Error {
         .0.display()
     )]
     UnusablePath(PathBuf),
+    /// A port it was given belongs to another program.
+    #[error(
+        "nats-server cannot listen on the port it was given; remedy: stop what listens there (an earlier server?), or choose another port; its words: {0}"
+    )]
+    PortTaken(String),
     /// The server did not come up.
     #[error("nats-server did not start: {reason}; its last words:\n{log}")]
     NotStarted {

@@ -10,6 +10,7 @@
 
 mod binary;
 mod error;
+mod launch;
 mod monitoring;
 mod proxy;
 mod server;

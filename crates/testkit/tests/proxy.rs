@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use callflume_testkit::{FaultyProxy, Mode, Server, wait_for};
 use common::DEADLINE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 const REQUEST: &[u8] = b"question";
@@ -149,9 +149,12 @@ async fn refuses_new_connections_and_takes_them_again_on_the_same_port() {
 
 #[tokio::test]
 async fn an_upstream_that_is_not_there_resets_the_client() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let upstream = gone.local_addr().unwrap();
-    drop(gone);
+    // Bound, so that nobody else takes the port, and not listening.
+    let reserved = TcpSocket::new_v4().unwrap();
+    reserved
+        .bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .unwrap();
+    let upstream = reserved.local_addr().unwrap();
     let proxy = FaultyProxy::start(upstream).await.unwrap();
     let mut stream = connected(&proxy).await;
     let error = stream.read(&mut [0; 1]).await.unwrap_err();

@@ -65,6 +65,38 @@ impl Phone {
         &self.0
     }
 
+    /// Reads a number as a person types it into a CRM: with `+`, or nationally, completed with the country calling
+    /// code `country` (digits). A national number loses its trunk prefix `0`; in country 1 it has ten digits, a leading
+    /// `1` allowed. `None` when no country is given or the digits can't be a number.
+    pub fn typed(text: &str, country: Option<&str>) -> Option<Self> {
+        if text.trim_start().starts_with('+') {
+            return Self::parse(text);
+        }
+        let country = country?;
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let letters = text.chars().any(char::is_alphabetic);
+        if letters {
+            return None;
+        }
+        if let Some(international) = digits.strip_prefix("00") {
+            return Self::parse(&format!("+{international}"));
+        }
+        if country == "1" {
+            let national = if digits.len() == 11 {
+                digits.strip_prefix('1')?
+            } else {
+                &digits
+            };
+            return (national.len() == 10)
+                .then(|| Self::parse(&format!("+1{national}")))
+                .flatten();
+        }
+        let national = digits.strip_prefix('0').unwrap_or(&digits);
+        (national.len() >= 6)
+            .then(|| Self::parse(&format!("+{country}{national}")))
+            .flatten()
+    }
+
     /// Whether a number typed by a person can be this one: its digits, without leading zeros, are a suffix of ours
     /// that is long enough to be a national number (7 digits or more).
     pub fn matches_typed(&self, typed: &str) -> bool {
@@ -186,6 +218,26 @@ mod tests {
         }
         for other in ["(202) 555-0144", "0143", "+442025550143", "", "5550144"] {
             assert!(!phone.matches_typed(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn typed_numbers_are_completed_with_the_accounts_country() {
+        for (typed, country, expect) in [
+            ("(202) 555-0143", Some("1"), Some("+12025550143")),
+            ("1-202-555-0143", Some("1"), Some("+12025550143")),
+            ("07700 900123", Some("44"), Some("+447700900123")),
+            ("+44 7700 900123", None, Some("+447700900123")),
+            ("0044 7700 900123", Some("1"), Some("+447700900123")),
+            ("555-0143", Some("1"), None),
+            ("(202) 555-0143", None, None),
+            ("202-CALL-NOW", Some("1"), None),
+        ] {
+            assert_eq!(
+                Phone::typed(typed, country).as_ref().map(Phone::as_str),
+                expect,
+                "{typed}"
+            );
         }
     }
 

@@ -3,4 +3,4 @@
 use std::time::Duration;
 
 /// How long any awaited condition may take on a loaded machine before a test fails.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);

@@ -1,0 +1,303 @@
+//! Ends: recording them, dead letters, acknowledging.
+//!
+//! The only place that makes an [`Output::Ack`], and only for an event all of whose effects have ended, which they do
+//! only when their end is stored.
+
+use std::collections::BTreeSet;
+
+use super::state::{EffectRef, EventRef, Job, JobId, Recorded, Recording, Stage};
+use super::{ContactWrite, DeadLetter, Dispatcher, Output, RecordingId};
+use crate::codes::Code;
+use crate::event::BadEvent;
+use crate::lane::Lane;
+use crate::record::{EffectState, LedgerRecord, SCHEMA};
+use crate::time::Now;
+
+/// Pause before a failed recording is tried again, milliseconds.
+const RERECORD_AFTER_MS: u64 = 250;
+
+impl Dispatcher {
+    /// Ends a job: frees its record and looks again at whoever waited for it.
+    pub(super) fn finish_job(&mut self, now: Now, id: JobId) -> Option<Job> {
+        let job = self.jobs.remove(&id)?;
+        if let Some(waiting) = job.lock.as_ref().and_then(|lock| self.locks.remove(lock)) {
+            for contact in waiting {
+                self.advance(now, &contact);
+            }
+        }
+        Some(job)
+    }
+
+    /// Stores the ends of effects, with the contact's news.
+    pub(super) fn record_ends(
+        &mut self,
+        ends: Vec<(EffectRef, EffectState)>,
+        crm_id: Option<String>,
+        contacts: Vec<ContactWrite>,
+        contact: &str,
+    ) {
+        let mut ledger = Vec::with_capacity(ends.len());
+        let mut touched = BTreeSet::from([contact.to_owned()]);
+        let at = self.wall;
+        for ((lane, seq, index), end) in &ends {
+            let Some(state) = self.lane(*lane).events.get_mut(seq) else {
+                continue;
+            };
+            touched.insert(state.contact.clone());
+            let Some(work) = state.effects.get_mut(*index) else {
+                continue;
+            };
+            work.stage = Stage::Working;
+            let record = LedgerRecord {
+                schema: SCHEMA,
+                state: *end,
+                at,
+                crm_id: crm_id.clone(),
+                code: None,
+            };
+            ledger.push((work.key.clone(), record));
+        }
+        self.store(ledger, contacts, Recorded::Ends(ends), touched);
+    }
+
+    /// Stores news of contacts that no effect waits for.
+    pub(super) fn record_cache(&mut self, contacts: Vec<ContactWrite>) {
+        self.store(Vec::new(), contacts, Recorded::Cache, BTreeSet::new());
+    }
+
+    fn store(
+        &mut self,
+        ledger: Vec<(String, LedgerRecord)>,
+        contacts: Vec<ContactWrite>,
+        what: Recorded,
+        touched: BTreeSet<String>,
+    ) {
+        let id = self.next_id();
+        let output = Output::Record {
+            id,
+            ledger,
+            contacts,
+        };
+        self.recordings.insert(
+            id,
+            Recording {
+                what,
+                contacts: touched,
+                output: output.clone(),
+                retry_at: None,
+            },
+        );
+        self.outputs.push_back(output);
+    }
+
+    /// Makes one effect a dead letter.
+    pub(super) fn dead_effect(&mut self, at: EffectRef, code: Code, cause: &str, attempts: u32) {
+        let (lane, seq, index) = at;
+        let Some(state) = self.lane(lane).events.get_mut(&seq) else {
+            return;
+        };
+        let contact = state.contact.clone();
+        let event_id = state
+            .event
+            .as_ref()
+            .map(|event| event.id.as_str().to_owned());
+        let Some(work) = state.effects.get_mut(index) else {
+            return;
+        };
+        work.stage = Stage::Working;
+        let effect = Some(work.effect.name.clone());
+        let attempts = attempts.max(work.attempts);
+        let id = self.next_id();
+        let letter = DeadLetter {
+            id,
+            lane,
+            seq,
+            code,
+            cause: cause.to_owned(),
+            attempts,
+            effect,
+            event_id,
+        };
+        self.bury(
+            id,
+            letter,
+            Recorded::DeadEffect { effect: at, code },
+            BTreeSet::from([contact]),
+        );
+    }
+
+    /// Makes a whole event a dead letter: it can't be read or planned.
+    pub(super) fn dead_event(
+        &mut self,
+        lane: Lane,
+        seq: u64,
+        bad: BadEvent,
+        event_id: Option<String>,
+    ) {
+        let id = self.next_id();
+        let letter = DeadLetter {
+            id,
+            lane,
+            seq,
+            code: bad.code,
+            cause: bad.text,
+            attempts: 0,
+            effect: None,
+            event_id,
+        };
+        self.bury(
+            id,
+            letter,
+            Recorded::DeadEvent((lane, seq)),
+            BTreeSet::new(),
+        );
+    }
+
+    fn bury(
+        &mut self,
+        id: RecordingId,
+        letter: DeadLetter,
+        what: Recorded,
+        contacts: BTreeSet<String>,
+    ) {
+        self.counters.dead += 1;
+        let output = Output::DeadLetter(letter);
+        self.recordings.insert(
+            id,
+            Recording {
+                what,
+                contacts,
+                output: output.clone(),
+                retry_at: None,
+            },
+        );
+        self.outputs.push_back(output);
+    }
+
+    pub(super) fn recorded(&mut self, now: Now, id: RecordingId, stored: bool) {
+        if !stored {
+            if let Some(recording) = self.recordings.get_mut(&id) {
+                recording.retry_at = Some(now.tick.plus_ms(RERECORD_AFTER_MS));
+                self.wake_at(now.tick.plus_ms(RERECORD_AFTER_MS));
+            }
+            return;
+        }
+        let Some(recording) = self.recordings.remove(&id) else {
+            return;
+        };
+        match recording.what {
+            Recorded::Ends(ends) => {
+                let mut events: BTreeSet<EventRef> = BTreeSet::new();
+                for (at, end) in ends {
+                    match end {
+                        EffectState::Done => self.counters.done += 1,
+                        EffectState::Merged => self.counters.merged += 1,
+                        EffectState::Superseded => self.counters.superseded += 1,
+                        EffectState::Dead | EffectState::Sent => {}
+                    }
+                    self.end_effect(at);
+                    events.insert((at.0, at.1));
+                }
+                for (lane, seq) in events {
+                    self.settle_if_ended(lane, seq);
+                }
+            }
+            Recorded::DeadEffect {
+                effect: (lane, seq, index),
+                code,
+            } => {
+                let key = self
+                    .lane(lane)
+                    .events
+                    .get(&seq)
+                    .and_then(|state| Some(state.effects.get(index)?.key.clone()));
+                if let Some(key) = key {
+                    let record = LedgerRecord {
+                        schema: SCHEMA,
+                        state: EffectState::Dead,
+                        at: now.wall,
+                        crm_id: None,
+                        code: Some(code),
+                    };
+                    self.store(
+                        vec![(key, record)],
+                        Vec::new(),
+                        Recorded::Ends(vec![((lane, seq, index), EffectState::Dead)]),
+                        recording.contacts.clone(),
+                    );
+                }
+                return;
+            }
+            Recorded::DeadEvent((lane, seq)) => self.settle(lane, seq),
+            Recorded::Cache => {}
+        }
+        for contact in recording.contacts {
+            self.advance(now, &contact);
+        }
+    }
+
+    /// Tries again to store what could not be stored.
+    pub(super) fn rerecord_due(&mut self, now: Now) {
+        let mut next = None;
+        for recording in self.recordings.values_mut() {
+            match recording.retry_at {
+                Some(at) if at <= now.tick => {
+                    recording.retry_at = None;
+                    self.outputs.push_back(recording.output.clone());
+                }
+                Some(at) => next = Some(next.map_or(at, |other: crate::time::Tick| other.min(at))),
+                None => {}
+            }
+        }
+        if let Some(at) = next {
+            self.wake_at(at);
+        }
+    }
+
+    fn end_effect(&mut self, (lane, seq, index): EffectRef) {
+        let key = self.lane(lane).events.get_mut(&seq).and_then(|state| {
+            let work = state.effects.get_mut(index)?;
+            work.stage = Stage::Ended;
+            Some(work.key.clone())
+        });
+        if let Some(key) = key {
+            self.recent.insert(key);
+        }
+    }
+
+    /// Settles an event if every effect of it has ended; answers whether it did.
+    pub(super) fn settle_if_ended(&mut self, lane: Lane, seq: u64) -> bool {
+        let ended = self.lane(lane).events.get(&seq).is_some_and(|state| {
+            (state.loaded || state.effects.is_empty())
+                && state.event.is_some()
+                && state.effects.iter().all(|work| work.stage == Stage::Ended)
+        });
+        if ended {
+            self.settle(lane, seq);
+        }
+        ended
+    }
+
+    fn settle(&mut self, lane: Lane, seq: u64) {
+        let Some(state) = self.lane(lane).events.remove(&seq) else {
+            return;
+        };
+        self.lane(lane).bytes = self.lane(lane).bytes.saturating_sub(state.bytes);
+        self.counters.settled += 1;
+        if let Some(contact) = self.contacts.get_mut(&state.contact) {
+            contact.queues[lane as usize].retain(|other| *other != seq);
+        }
+        self.outputs.push_back(Output::Ack { lane, seq });
+    }
+
+    /// After [`super::Input::Stop`]: once nothing is in the air, floors are saved and the end is told.
+    pub(super) fn finish_stop(&mut self) {
+        let busy = !self.requests.is_empty()
+            || !self.recordings.is_empty()
+            || self.lanes.iter().any(|lane| lane.pulling || lane.resyncing);
+        if self.stopping && !self.stopped && !busy {
+            self.stopped = true;
+            self.outputs.push_back(Output::Stopped);
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! Deliveries in, demand out: reading events, loading what is known about them, pulling, floors.
+
+use std::collections::VecDeque;
+
+use super::state::{EffectWork, EventState, Stage};
+use super::{Delivery, Dispatcher, Output};
+use crate::codes;
+use crate::effect::effect_key;
+use crate::event::{BadEvent, Event, decode};
+use crate::lane::Lane;
+use crate::record::{ContactRecord, EffectState, LedgerRecord};
+use crate::time::{Now, Tick};
+
+/// Floors are saved at most this often, milliseconds: what a successor works through again in vain.
+const FLOOR_EVERY_MS: u64 = 1_000;
+/// Pause before ledger or bucket are asked again, milliseconds.
+const RELOAD_AFTER_MS: u64 = 250;
+/// A pause at least this long stops pulling, milliseconds: shorter ones end before the prefetch is used up.
+const PAUSE_WITHOUT_PULL_MS: u64 = 5_000;
+
+impl Dispatcher {
+    pub(super) fn delivered(&mut self, now: Now, delivery: Delivery) {
+        self.counters.delivered += 1;
+        let lane = delivery.lane;
+        let state = self.lane(lane);
+        let gap = state
+            .consumer_seq
+            .is_some_and(|last| delivery.consumer_seq > last + 1);
+        state.consumer_seq = Some(delivery.consumer_seq);
+        if gap {
+            // A delivery got lost on the way here. It would come again only after the consumer's ack wait, and the
+            // floor must not pass it: start over from the floor.
+            self.resync(lane);
+            return;
+        }
+        if self.lane(lane).resyncing || self.lane(lane).events.contains_key(&delivery.seq) {
+            return;
+        }
+        let bytes = delivery.payload.len();
+        let state = self.lane(lane);
+        state.bytes += bytes;
+        state.above = state.above.max(delivery.seq + 1);
+        match read(&self.planner, &delivery) {
+            Ok((event, effects)) => self.admit(now, lane, delivery.seq, bytes, event, effects),
+            Err((bad, event_id)) => {
+                self.lane(lane).events.insert(
+                    delivery.seq,
+                    EventState {
+                        event: None,
+                        bytes,
+                        contact: String::new(),
+                        effects: Vec::new(),
+                        loaded: true,
+                        reload_at: None,
+                    },
+                );
+                self.dead_event(lane, delivery.seq, bad, event_id.or(delivery.msg_id));
+            }
+        }
+    }
+
+    fn admit(
+        &mut self,
+        now: Now,
+        lane: Lane,
+        seq: u64,
+        bytes: usize,
+        event: Event,
+        effects: Vec<EffectWork>,
+    ) {
+        let contact = event.contact.own_key().unwrap_or_default();
+        self.lane(lane).events.insert(
+            seq,
+            EventState {
+                event: Some(event),
+                bytes,
+                contact: contact.clone(),
+                effects,
+                loaded: false,
+                reload_at: None,
+            },
+        );
+        let queue = &mut self.contacts.entry(contact.clone()).or_default().queues[lane as usize];
+        // Redeliveries may come after younger ones: keep stream order.
+        let at = queue.partition_point(|other| *other < seq);
+        queue.insert(at, seq);
+        if self
+            .lane(lane)
+            .events
+            .get(&seq)
+            .is_some_and(|state| state.effects.is_empty())
+        {
+            self.settle_if_ended(lane, seq);
+            self.advance(now, &contact);
+        } else {
+            self.load(lane, seq);
+        }
+    }
+
+    fn load(&mut self, lane: Lane, seq: u64) {
+        let Some(state) = self.lane(lane).events.get_mut(&seq) else {
+            return;
+        };
+        state.reload_at = None;
+        let effects = state.effects.iter().map(|work| work.key.clone()).collect();
+        let aliases = state
+            .event
+            .as_ref()
+            .map(|event| event.contact.aliases())
+            .unwrap_or_default();
+        let aliases = if self.cache.find(&aliases).is_some() {
+            Vec::new()
+        } else {
+            aliases
+        };
+        self.outputs.push_back(Output::Load {
+            lane,
+            seq,
+            effects,
+            aliases,
+        });
+    }
+
+    pub(super) fn loaded(
+        &mut self,
+        now: Now,
+        lane: Lane,
+        seq: u64,
+        ledger: &[Option<LedgerRecord>],
+        contact: Option<ContactRecord>,
+    ) {
+        let Some(state) = self.lane(lane).events.get_mut(&seq) else {
+            return;
+        };
+        state.loaded = true;
+        for (work, record) in state.effects.iter_mut().zip(ledger) {
+            if record
+                .as_ref()
+                .is_some_and(|record| record.state != EffectState::Sent)
+            {
+                work.stage = Stage::Ended;
+            }
+        }
+        let key = state.contact.clone();
+        let aliases = state
+            .event
+            .as_ref()
+            .map(|event| event.contact.aliases())
+            .unwrap_or_default();
+        if let Some(record) = contact {
+            // Memory may have learnt more while the bucket was being read.
+            match self.cache.by_id(&record.crm_id).cloned() {
+                Some(known) => self.cache.insert(known, &aliases),
+                None => self.cache.insert(record, &aliases),
+            }
+        }
+        self.settle_if_ended(lane, seq);
+        self.advance(now, &key);
+    }
+
+    pub(super) fn load_failed(&mut self, now: Now, lane: Lane, seq: u64) {
+        if let Some(state) = self.lane(lane).events.get_mut(&seq) {
+            state.reload_at = Some(now.tick.plus_ms(RELOAD_AFTER_MS));
+            self.wake_at(now.tick.plus_ms(RELOAD_AFTER_MS));
+        }
+    }
+
+    /// Asks again for what could not be read.
+    pub(super) fn reload_due(&mut self, now: Now) {
+        for lane in Lane::ALL {
+            let waiting: Vec<(u64, Tick)> = self
+                .lane(lane)
+                .events
+                .iter()
+                .filter_map(|(seq, state)| Some((*seq, state.reload_at?)))
+                .collect();
+            for (seq, at) in waiting {
+                if at <= now.tick {
+                    self.load(lane, seq)
+                } else {
+                    self.wake_at(at)
+                }
+            }
+        }
+    }
+
+    pub(super) fn resync(&mut self, lane: Lane) {
+        let state = self.lane(lane);
+        if state.resyncing {
+            return;
+        }
+        state.resyncing = true;
+        let floor = state.floor();
+        self.outputs.push_back(Output::Resync { lane, floor });
+    }
+
+    pub(super) fn resynced(&mut self, lane: Lane) {
+        let state = self.lane(lane);
+        state.resyncing = false;
+        state.pulling = false;
+        state.consumer_seq = None;
+    }
+
+    /// Pulls what can be worked on soon; the rest stays in the broker.
+    pub(super) fn demand(&mut self, now: Now) {
+        if self.stopping || self.quota.paused_for_ms(now.tick) >= PAUSE_WITHOUT_PULL_MS {
+            return;
+        }
+        let bounds = self.bounds;
+        for lane in Lane::ALL {
+            let state = self.lane(lane);
+            let room = bounds.events_max.saturating_sub(state.events.len());
+            let bytes = bounds.bytes_max.saturating_sub(state.bytes);
+            let enough = room >= bounds.events_max / 4 && bytes >= bounds.bytes_max / 4;
+            if !state.pulling && !state.resyncing && enough {
+                state.pulling = true;
+                self.outputs.push_back(Output::Pull {
+                    lane,
+                    count: room,
+                    bytes,
+                });
+            }
+        }
+    }
+
+    pub(super) fn save_floors(&mut self, now: Now) {
+        for lane in Lane::ALL {
+            let stopping = self.stopping;
+            let state = self.lane(lane);
+            let floor = state.floor();
+            if floor <= state.floor_saved {
+                continue;
+            }
+            if stopping || state.floor_save_at <= now.tick {
+                state.floor_saved = floor;
+                state.floor_save_at = now.tick.plus_ms(FLOOR_EVERY_MS);
+                self.outputs
+                    .push_back(Output::SaveFloor { lane, seq: floor });
+            } else {
+                let at = state.floor_save_at;
+                self.wake_at(at);
+            }
+        }
+    }
+
+    /// The events of a contact and lane, oldest first.
+    pub(super) fn queue(&self, contact: &str, lane: Lane) -> VecDeque<u64> {
+        self.contacts
+            .get(contact)
+            .map(|state| state.queues[lane as usize].clone())
+            .unwrap_or_default()
+    }
+}
+
+type Readable = (Event, Vec<EffectWork>);
+
+fn read(
+    planner: &crate::plan::Planner,
+    delivery: &Delivery,
+) -> Result<Readable, (BadEvent, Option<String>)> {
+    let event = decode(
+        &delivery.payload,
+        delivery.content_type,
+        delivery.msg_id.as_deref(),
+    )
+    .map_err(|bad| (bad, None))?;
+    let id = Some(event.id.as_str().to_owned());
+    if event.kind != delivery.kind {
+        let text =
+            "`kind` differs from the subject's last token; publish on the subject of the kind"
+                .to_owned();
+        return Err((
+            BadEvent {
+                code: codes::EVENT_FIELD_INVALID,
+                text,
+            },
+            id,
+        ));
+    }
+    let effects = planner.plan(&event).map_err(|bad| (bad, id))?;
+    let effects = effects
+        .into_iter()
+        .map(|effect| EffectWork {
+            key: effect_key(&event.id, &effect.name),
+            effect,
+            stage: Stage::Pending,
+            attempts: 0,
+            gone_once: false,
+            waiting_since: None,
+            update: false,
+        })
+        .collect();
+    Ok((event, effects))
+}

@@ -1,0 +1,229 @@
+//! Jobs to requests: which leave now, and what shares one.
+//!
+//! Operational jobs leave at once while permits stand; while they wait for one, everything of their kind that is
+//! ready shares the next request, enrichment filling what room is left. Enrichment waits until its batch is full or
+//! its oldest job has waited long enough. Each lane has its own cap of requests in flight.
+
+use std::collections::BTreeSet;
+
+use super::state::{JobId, Purpose, Sent};
+use super::{Dispatcher, Output};
+use crate::effect::Object;
+use crate::lane::Lane;
+use crate::quota::Grant;
+use crate::time::{Now, Tick};
+use crate::vendor::{Operation, Verb};
+
+/// What came of trying to send for a lane.
+enum Tried {
+    /// One request left.
+    Sent,
+    /// Nothing to send, or nothing allowed.
+    Nothing,
+    /// The journal must be written first.
+    Unwritten,
+}
+
+impl Dispatcher {
+    /// Sends everything that may leave now and notes when the next may.
+    pub(super) fn pump(&mut self, now: Now) {
+        if self.stopping {
+            return;
+        }
+        loop {
+            let order = if self.quota.en_turn() {
+                [Lane::En, Lane::Op]
+            } else {
+                Lane::ALL
+            };
+            let mut sent = false;
+            for lane in order {
+                match self.try_lane(now, lane) {
+                    Tried::Sent => {
+                        sent = true;
+                        break;
+                    }
+                    Tried::Nothing => {}
+                    Tried::Unwritten => return,
+                }
+            }
+            if !sent {
+                return;
+            }
+        }
+    }
+
+    fn try_lane(&mut self, now: Now, lane: Lane) -> Tried {
+        let cap = match lane {
+            Lane::Op => self.config.in_flight_op_max,
+            Lane::En => self.config.in_flight_en_max,
+        };
+        if self.in_flight[lane as usize] >= cap {
+            return Tried::Nothing;
+        }
+        for (verb, object) in self.due_classes(now, lane) {
+            let windows = self.vendor.windows(verb);
+            match self.quota.ask(now, lane, windows) {
+                Grant::Granted(permit) => {
+                    self.send(lane, verb, object, permit);
+                    return Tried::Sent;
+                }
+                Grant::Unwritten => {
+                    if let Some(record) = self.quota.journal_due(now, Some(windows)) {
+                        self.outputs.push_back(Output::WriteJournal(record));
+                    }
+                    return Tried::Unwritten;
+                }
+                Grant::Wait { until, .. } => {
+                    if let Some(until) = until {
+                        self.wake_at(until.max(now.tick.plus_ms(1)));
+                    }
+                }
+            }
+        }
+        Tried::Nothing
+    }
+
+    /// The kinds of jobs of a lane that may go now, the one that has waited longest first.
+    fn due_classes(&mut self, now: Now, lane: Lane) -> Vec<(Verb, Object)> {
+        let mut due: Vec<(Tick, (Verb, Object))> = Vec::new();
+        let wait_ms = match lane {
+            Lane::Op => 0,
+            Lane::En => self.config.batch_wait_ms,
+        };
+        let mut wake = None;
+        for ((verb, object), pool) in &mut self.pools {
+            let queue = pool.lane(lane);
+            let Some(first) = queue.front().and_then(|id| self.jobs.get(id)) else {
+                continue;
+            };
+            let ready_at = first.queued_at.plus_ms(wait_ms);
+            let full = queue.len() >= self.vendor.batch_max(*verb);
+            if full || first.solo || ready_at <= now.tick {
+                due.push((first.queued_at, (*verb, *object)));
+            } else {
+                wake = Some(wake.map_or(ready_at, |other: Tick| other.min(ready_at)));
+            }
+        }
+        if let Some(wake) = wake {
+            self.wake_at(wake);
+        }
+        due.sort_unstable_by_key(|(since, _)| *since);
+        due.into_iter().map(|(_, class)| class).collect()
+    }
+
+    fn send(&mut self, lane: Lane, verb: Verb, object: Object, permit: crate::quota::PermitId) {
+        let jobs = self.take_batch(lane, verb, object);
+        let mut items = Vec::with_capacity(jobs.len());
+        let mut after = None;
+        for id in &jobs {
+            let Some(job) = self.jobs.get_mut(id) else {
+                continue;
+            };
+            job.answers_before = self.answers_ok;
+            match &job.purpose {
+                Purpose::Page { after: mark } => after.clone_from(mark),
+                _ => items.push(job.item.clone()),
+            }
+        }
+        let operation = Operation {
+            verb,
+            object,
+            items,
+            after,
+        };
+        let http = self.vendor.request(&operation);
+        let request = self.next_id();
+        self.in_flight[lane as usize] += 1;
+        self.counters.requests += 1;
+        self.requests.insert(
+            request,
+            Sent {
+                lane,
+                permit,
+                operation,
+                jobs,
+            },
+        );
+        self.outputs.push_back(Output::Send {
+            request,
+            lane,
+            http,
+            timeout_ms: self.config.request_timeout_ms,
+        });
+    }
+
+    /// Takes up to a batch of jobs out of a pool: the lane's own first, then the other's ride along.
+    fn take_batch(&mut self, lane: Lane, verb: Verb, object: Object) -> Vec<JobId> {
+        let max = self.vendor.batch_max(verb).max(1);
+        let Some(pool) = self.pools.get_mut(&(verb, object)) else {
+            return Vec::new();
+        };
+        let mut batch = Vec::new();
+        let mut records: BTreeSet<&str> = BTreeSet::new();
+        let lanes: &[Lane] = match lane {
+            Lane::Op => &[Lane::Op, Lane::En],
+            Lane::En => &[Lane::En],
+        };
+        'lanes: for lane in lanes {
+            let queue = pool.lane(*lane);
+            while let Some(id) = queue.front().copied() {
+                let Some(job) = self.jobs.get(&id) else {
+                    queue.pop_front();
+                    continue;
+                };
+                let solo = job.solo;
+                if batch.len() >= max || (solo && !batch.is_empty()) {
+                    break 'lanes;
+                }
+                // At most one write per record in a batch; the second goes with the next.
+                if !records.insert(job.item.crm_id.as_deref().unwrap_or(&job.item.key))
+                    && verb != Verb::List
+                {
+                    break;
+                }
+                queue.pop_front();
+                batch.push(id);
+                if solo {
+                    break 'lanes;
+                }
+            }
+        }
+        batch
+    }
+
+    /// Puts jobs back whose wait is over, and asks again for what could not be read or stored.
+    pub(super) fn retry_due(&mut self, now: Now) {
+        while let Some((at, id)) = self.delayed.first().copied() {
+            if at > now.tick {
+                self.wake_at(at);
+                break;
+            }
+            self.delayed.pop_first();
+            self.requeue(id);
+        }
+        self.reload_due(now);
+        self.rerecord_due(now);
+    }
+
+    /// Puts a job back in front of its pool: it has waited before.
+    pub(super) fn requeue(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get(&id) {
+            self.pools
+                .entry((job.verb, job.object))
+                .or_default()
+                .lane(job.lane)
+                .push_front(id);
+        }
+    }
+
+    /// Puts a job back after a wait.
+    pub(super) fn delay(&mut self, now: Now, id: JobId, wait_ms: u64) {
+        if wait_ms == 0 {
+            self.requeue(id);
+        } else {
+            self.delayed.insert((now.tick.plus_ms(wait_ms), id));
+            self.wake_at(now.tick.plus_ms(wait_ms));
+        }
+    }
+}

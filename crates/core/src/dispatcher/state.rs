@@ -1,0 +1,265 @@
+//! What the dispatcher remembers. No decisions here.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use crate::codes::Code;
+use crate::effect::{Effect, Fields, Object};
+use crate::event::Event;
+use crate::lane::Lane;
+use crate::quota::PermitId;
+use crate::record::{ContactRecord, EffectState};
+use crate::time::{Tick, WallTime};
+use crate::vendor::{Item, Operation, Verb};
+
+pub(super) type JobId = u64;
+
+/// An event in memory: lane and stream sequence.
+pub(super) type EventRef = (Lane, u64);
+
+/// One effect of an event in memory.
+pub(super) type EffectRef = (Lane, u64, usize);
+
+#[derive(Debug)]
+pub(super) struct LaneState {
+    /// Pulled and not settled, by stream sequence.
+    pub(super) events: BTreeMap<u64, EventState>,
+    pub(super) bytes: usize,
+    pub(super) pulling: bool,
+    pub(super) resyncing: bool,
+    /// The consumer's last delivery number since the last resync.
+    pub(super) consumer_seq: Option<u64>,
+    /// One above the highest sequence delivered.
+    pub(super) above: u64,
+    pub(super) floor_saved: u64,
+    pub(super) floor_save_at: Tick,
+}
+
+impl LaneState {
+    pub(super) const fn new(floor: u64) -> Self {
+        Self {
+            events: BTreeMap::new(),
+            bytes: 0,
+            pulling: false,
+            resyncing: false,
+            consumer_seq: None,
+            above: floor,
+            floor_saved: floor,
+            floor_save_at: Tick(0),
+        }
+    }
+
+    /// First sequence that may be unsettled; never falls.
+    pub(super) fn floor(&self) -> u64 {
+        self.events
+            .first_key_value()
+            .map_or(self.above, |(seq, _)| *seq)
+            .max(self.floor_saved)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct EventState {
+    /// None for one that can't be read or planned: it only waits for its dead letter.
+    pub(super) event: Option<Event>,
+    pub(super) bytes: usize,
+    /// Our own key of its contact.
+    pub(super) contact: String,
+    pub(super) effects: Vec<EffectWork>,
+    pub(super) loaded: bool,
+    /// When to ask ledger and bucket again.
+    pub(super) reload_at: Option<Tick>,
+}
+
+#[derive(Debug)]
+pub(super) struct EffectWork {
+    pub(super) effect: Effect,
+    /// Key in the ledger.
+    pub(super) key: String,
+    pub(super) stage: Stage,
+    pub(super) attempts: u32,
+    /// The contact it was to be linked to turned out to be gone once already.
+    pub(super) gone_once: bool,
+    /// Since when it waits for the record it updates.
+    pub(super) waiting_since: Option<Tick>,
+    /// The record is known to exist: update instead of create.
+    pub(super) update: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Pending,
+    /// In a job, or its end is being recorded.
+    Working,
+    Ended,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ContactState {
+    /// Its events in memory, per lane in stream order.
+    pub(super) queues: [VecDeque<u64>; 2],
+    pub(super) resolution: Resolution,
+}
+
+/// How far it is known which CRM record a contact is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Resolution {
+    #[default]
+    Unresolved,
+    /// A look-up or the creation is under way.
+    Working,
+    /// Looked for everywhere: not there.
+    Absent,
+    /// CRM id.
+    Known(String),
+}
+
+/// Where a look-up has got to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Key,
+    Email,
+    Phone,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Purpose {
+    /// Find a contact; the event's contact reference says what by.
+    Lookup { step: Step, by: EventRef },
+    /// Create the contact, with the fields of this effect if it is a contact effect.
+    CreateContact {
+        by: EventRef,
+        effect: Option<EffectRef>,
+        field_at: BTreeMap<String, WallTime>,
+    },
+    /// Write effects: the first is the oldest, the others are merged into its request.
+    Write {
+        effects: Vec<EffectRef>,
+        field_at: BTreeMap<String, WallTime>,
+    },
+    /// Put our key on a contact that was found without it.
+    Stamp,
+    /// Read a page of all contacts.
+    Page { after: Option<String> },
+}
+
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) lane: Lane,
+    pub(super) verb: Verb,
+    pub(super) object: Object,
+    pub(super) item: Item,
+    /// Own key of the contact it is for; empty for pages.
+    pub(super) contact: String,
+    pub(super) purpose: Purpose,
+    pub(super) lock: Option<(Object, String)>,
+    pub(super) queued_at: Tick,
+    /// Must travel alone: its batch was refused without saying why.
+    pub(super) solo: bool,
+    pub(super) attempts: u32,
+    /// Good answers of the account when it was last sent.
+    pub(super) answers_before: u64,
+}
+
+/// Jobs of one kind that wait for a request.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    pub(super) op: VecDeque<JobId>,
+    pub(super) en: VecDeque<JobId>,
+}
+
+impl Pool {
+    pub(super) const fn lane(&mut self, lane: Lane) -> &mut VecDeque<JobId> {
+        match lane {
+            Lane::Op => &mut self.op,
+            Lane::En => &mut self.en,
+        }
+    }
+}
+
+/// A request in flight.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) lane: Lane,
+    pub(super) permit: PermitId,
+    pub(super) operation: Operation,
+    pub(super) jobs: Vec<JobId>,
+}
+
+/// Something being stored.
+#[derive(Debug)]
+pub(super) struct Recording {
+    pub(super) what: Recorded,
+    /// Contacts to look at again once it is stored.
+    pub(super) contacts: BTreeSet<String>,
+    /// The output, kept to be sent again when storing failed.
+    pub(super) output: super::Output,
+    pub(super) retry_at: Option<Tick>,
+}
+
+#[derive(Debug)]
+pub(super) enum Recorded {
+    /// Ends of effects.
+    Ends(Vec<(EffectRef, EffectState)>),
+    /// A dead letter of an effect; its ledger record follows.
+    DeadEffect { effect: EffectRef, code: Code },
+    /// A dead letter of an event that can't be used.
+    DeadEvent(EventRef),
+    /// Nothing waits for it.
+    Cache,
+}
+
+/// A bounded memory of the latest entries.
+#[derive(Debug)]
+pub(super) struct Recent<T> {
+    max: usize,
+    set: BTreeSet<T>,
+    order: VecDeque<T>,
+}
+
+impl<T: Ord + Clone> Recent<T> {
+    pub(super) const fn bounded(max: usize) -> Self {
+        Self {
+            max,
+            set: BTreeSet::new(),
+            order: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn insert(&mut self, entry: T) {
+        if self.set.insert(entry.clone()) {
+            self.order.push_back(entry);
+            if self.order.len() > self.max
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.set.remove(&oldest);
+            }
+        }
+    }
+
+    pub(super) fn contains(&self, entry: &T) -> bool {
+        self.set.contains(entry)
+    }
+
+    pub(super) fn remove(&mut self, entry: &T) {
+        if self.set.remove(entry) {
+            self.order.retain(|other| other != entry);
+        }
+    }
+}
+
+/// Fields of an effect that are not older than what the contact holds, and whether any was dropped.
+pub(super) fn newer_fields(
+    fields: &Fields,
+    at: WallTime,
+    record: Option<&ContactRecord>,
+) -> Fields {
+    fields
+        .iter()
+        .filter(|(field, _)| {
+            record
+                .and_then(|record| record.field_at.get(&field.name()))
+                .is_none_or(|held| *held <= at)
+        })
+        .map(|(field, value)| (field.clone(), value.clone()))
+        .collect()
+}

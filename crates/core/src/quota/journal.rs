@@ -1,0 +1,310 @@
+//! The journal: blocks of permits, written before they are spent, settled afterwards.
+//!
+//! Invariant: at any instant the written record counts, for every window, at least the requests that may have left.
+//! A successor therefore never grants too much; it may grant too little for a moment, by one block at most.
+//! A block may be spent for [`BLOCK_VALID_MS`] after the instant written in it; once it is used up or too old and all
+//! its requests are settled, its counts are what was really used.
+
+use std::collections::BTreeMap;
+
+use super::{CLOCK_ERROR_MS, Days, Settings};
+use crate::record::{BLOCK_VALID_MS, Block, JournalRecord, SCHEMA};
+use crate::time::{BrokerTime, Now, Tick};
+use crate::vendor::Span;
+
+#[derive(Debug)]
+struct Open {
+    id: u64,
+    taken: Vec<u32>,
+    used: Vec<u32>,
+    in_flight: u32,
+    granted_at: BrokerTime,
+    last_settled: Option<BrokerTime>,
+    /// Spendable until then; `None` while its write is in the air, past once it is closed.
+    spend_until: Option<Tick>,
+    closed: bool,
+}
+
+impl Open {
+    const fn is_settled(&self) -> bool {
+        self.closed && self.in_flight == 0
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Journal {
+    /// Block size per window.
+    sizes: Vec<u32>,
+    longest_span_ms: u64,
+    blocks: BTreeMap<u64, Open>,
+    inherited: Vec<Block>,
+    next_id: u64,
+    /// The id of the block whose write is in the air; 0 for a write without a new block.
+    writing: Option<u64>,
+    dirty: bool,
+    /// When a settlement or pause that nobody waits for is written at the latest.
+    write_by: Option<Tick>,
+}
+
+/// A settlement that no request waits for is written at most this much later, milliseconds: rarely enough to cost
+/// nothing, soon enough that a successor isn't held up by it.
+const SETTLE_WITHIN_MS: u64 = 1_000;
+
+impl Journal {
+    pub(super) fn new(settings: &Settings, record: Option<&JournalRecord>) -> Self {
+        let sizes = settings
+            .windows
+            .iter()
+            .map(|window| match window.span {
+                // About a second's worth: a killed owner leaves at most this unsettled.
+                Span::RollingMs(_) => (window.limit / 8).clamp(window.limit.min(4), 64),
+                Span::Day => u32::MAX,
+            })
+            .collect();
+        let longest_span_ms = settings
+            .windows
+            .iter()
+            .filter_map(|window| match window.span {
+                Span::RollingMs(span_ms) => Some(span_ms),
+                Span::Day => None,
+            })
+            .max()
+            .unwrap_or(0);
+        let inherited = record
+            .map(|record| record.blocks.clone())
+            .unwrap_or_default();
+        let next_id = inherited.iter().map(|block| block.id).max().unwrap_or(0) + 1;
+        Self {
+            sizes,
+            longest_span_ms,
+            blocks: BTreeMap::new(),
+            inherited,
+            next_id,
+            writing: None,
+            dirty: false,
+            write_by: None,
+        }
+    }
+
+    /// Takes one permit out of a written block; answers the block.
+    pub(super) fn take(&mut self, now: Now, windows: &[usize]) -> Option<u64> {
+        self.close_old(now);
+        let (id, open) = self.blocks.iter_mut().find(|(_, open)| {
+            !open.closed
+                && open.spend_until.is_some()
+                && windows.iter().all(|&w| {
+                    open.used
+                        .get(w)
+                        .zip(open.taken.get(w))
+                        .is_some_and(|(used, taken)| used < taken)
+                })
+        })?;
+        for &window in windows {
+            if let Some(used) = open.used.get_mut(window) {
+                *used += 1;
+            }
+        }
+        open.in_flight += 1;
+        Some(*id)
+    }
+
+    fn close_old(&mut self, now: Now) {
+        for open in self.blocks.values_mut() {
+            if !open.closed && open.spend_until.is_some_and(|until| until <= now.tick) {
+                open.closed = true;
+                self.dirty = true;
+            }
+        }
+        if self.dirty && self.write_by.is_none() {
+            self.write_by = Some(now.tick.plus_ms(SETTLE_WITHIN_MS));
+        }
+    }
+
+    pub(super) fn settle(&mut self, block: u64, windows: &[usize], sent: bool, at: BrokerTime) {
+        let Some(open) = self.blocks.get_mut(&block) else {
+            return;
+        };
+        open.in_flight = open.in_flight.saturating_sub(1);
+        if sent {
+            open.last_settled = Some(open.last_settled.map_or(at, |before| before.max(at)));
+        } else {
+            for &window in windows {
+                if let Some(used) = open.used.get_mut(window) {
+                    *used = used.saturating_sub(1);
+                }
+            }
+        }
+        if open.is_settled() {
+            self.dirty = true;
+        }
+    }
+
+    pub(super) const fn mark_dirty(&mut self) {
+        self.dirty = true;
+    }
+
+    pub(super) fn due(
+        &mut self,
+        now: Now,
+        wanted: Option<&'static [usize]>,
+        free: &[u32],
+        days: &Days,
+        paused_until: Option<BrokerTime>,
+    ) -> Option<JournalRecord> {
+        if self.writing.is_some() {
+            return None;
+        }
+        self.close_old(now);
+        let settlement_due = self.write_by.is_some_and(|by| by <= now.tick) && self.dirty;
+        if wanted.is_none() && !settlement_due {
+            return None;
+        }
+        self.drop_past(now);
+        let mut new_block = 0;
+        if wanted.is_some() {
+            for open in self.blocks.values_mut() {
+                open.closed = true;
+            }
+            let taken = self
+                .sizes
+                .iter()
+                .zip(free)
+                .map(|(size, free)| *size.min(free))
+                .collect::<Vec<_>>();
+            // A day has no block size of its own: a block can't spend more there than in its rolling windows.
+            let rolling: u32 = self
+                .sizes
+                .iter()
+                .zip(&taken)
+                .filter(|(size, _)| **size != u32::MAX)
+                .map(|(_, taken)| *taken)
+                .sum();
+            let taken: Vec<u32> = self
+                .sizes
+                .iter()
+                .zip(taken)
+                .map(|(size, taken)| {
+                    if *size == u32::MAX {
+                        taken.min(rolling)
+                    } else {
+                        taken
+                    }
+                })
+                .collect();
+            new_block = self.next_id;
+            self.next_id += 1;
+            self.blocks.insert(
+                new_block,
+                Open {
+                    id: new_block,
+                    used: vec![0; taken.len()],
+                    taken,
+                    in_flight: 0,
+                    granted_at: now.broker,
+                    last_settled: None,
+                    spend_until: None,
+                    closed: false,
+                },
+            );
+        }
+        self.writing = Some(new_block);
+        self.dirty = false;
+        self.write_by = None;
+        Some(self.record(now, days, paused_until))
+    }
+
+    /// Blocks that no window counts any more.
+    fn drop_past(&mut self, now: Now) {
+        let keep_ms = self.longest_span_ms + CLOCK_ERROR_MS;
+        let counts = |end: BrokerTime| end.plus_ms(keep_ms) > now.broker;
+        self.blocks
+            .retain(|_, open| !open.is_settled() || open.last_settled.is_some_and(counts));
+        // An unsettled inherited block is dropped only after every bound on it.
+        let unsettled_ms = BLOCK_VALID_MS + 60_000;
+        self.inherited.retain(|block| {
+            counts(
+                block
+                    .settled_at
+                    .unwrap_or_else(|| block.granted_at.plus_ms(unsettled_ms)),
+            )
+        });
+    }
+
+    fn record(&self, now: Now, days: &Days, paused_until: Option<BrokerTime>) -> JournalRecord {
+        let mut blocks = self.inherited.clone();
+        let mut unspent = 0;
+        for open in self.blocks.values() {
+            let settled = open.is_settled();
+            if settled && open.last_settled.is_none() {
+                continue;
+            }
+            // A closed block spends no more: what it used is what counts. An open one counts in full.
+            let counts = if open.closed {
+                open.used.clone()
+            } else {
+                open.taken.clone()
+            };
+            if !open.closed {
+                let rest: u32 = open
+                    .taken
+                    .iter()
+                    .zip(&open.used)
+                    .map(|(taken, used)| taken - used)
+                    .max()
+                    .unwrap_or(0);
+                unspent += rest;
+            }
+            blocks.push(Block {
+                id: open.id,
+                counts,
+                granted_at: open.granted_at,
+                settled_at: if settled { open.last_settled } else { None },
+            });
+        }
+        JournalRecord {
+            schema: SCHEMA,
+            blocks,
+            days: days.record(now.wall, unspent),
+            paused_until,
+        }
+    }
+
+    pub(super) fn written(&mut self, now: Now, written: bool) {
+        let Some(block) = self.writing.take() else {
+            return;
+        };
+        if block == 0 {
+            if !written {
+                self.dirty = true;
+                self.write_by = Some(now.tick.plus_ms(SETTLE_WITHIN_MS));
+            }
+            return;
+        }
+        if let Some(open) = self.blocks.get_mut(&block) {
+            if written {
+                let age_ms = now.broker.since_ms(open.granted_at);
+                open.spend_until = Some(now.tick.plus_ms(BLOCK_VALID_MS.saturating_sub(age_ms)));
+            } else {
+                // It may be written all the same; it was never spent, so nothing is owed.
+                self.blocks.remove(&block);
+                self.dirty = true;
+            }
+        }
+    }
+
+    pub(super) fn wake(&self) -> Option<Tick> {
+        if self.writing.is_some() {
+            return None;
+        }
+        let spend_end = self
+            .blocks
+            .values()
+            .filter(|open| !open.closed)
+            .filter_map(|open| open.spend_until)
+            .min();
+        match (self.write_by, spend_end) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}

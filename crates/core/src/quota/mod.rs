@@ -1,0 +1,417 @@
+//! The quota engine of one account: a vector of windows, all of which grant a request or none does.
+//!
+//! Invariants:
+//! * **Exact at the CRM's door.** A request occupies its rolling windows from grant until its answer plus the span;
+//!   unanswered, until its time-out plus [`LATE_ARRIVAL_MS`] plus the span. So no stretch of a window's span, measured
+//!   where requests arrive, holds more than the limit.
+//! * **Written before spent.** A permit comes out of a block that the journal already holds, so that a successor
+//!   knows of every request that may have left ([`journal`]).
+//! * Enrichment is paced over the window and leaves [`Settings::reserve`] permits standing; operational requests take
+//!   whatever is free. When operational work alone overloads the account, one grant in [`EN_SHARE`] is enrichment's.
+//!
+//! The engine never waits; it says until when there is nothing to be had, and which window is the reason.
+
+mod days;
+mod journal;
+mod rolling;
+
+use std::collections::BTreeMap;
+
+pub use days::Days;
+
+use self::journal::Journal;
+use self::rolling::Rolling;
+use crate::lane::Lane;
+use crate::record::JournalRecord;
+use crate::time::{Now, Tick};
+use crate::vendor::{Span, WindowSpec};
+
+/// How long after its time-out a request may still reach the CRM, milliseconds. A bound on what network and proxies
+/// may hold back; constructed, not measured.
+pub const LATE_ARRIVAL_MS: u64 = 1_000;
+
+/// Most that two workers' ideas of the broker's clock may differ, milliseconds; added to what a successor inherits.
+pub const CLOCK_ERROR_MS: u64 = 250;
+
+/// When operational work takes every permit, every tenth grant is enrichment's, so that its backlog still moves.
+pub const EN_SHARE: u32 = 10;
+
+/// What the engine is set up with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The windows with their limits after the account's share.
+    pub windows: Vec<WindowSpec>,
+    /// Permits that enrichment leaves standing in each rolling window of 5 s or more.
+    pub reserve: u32,
+    /// Time-out of one request, milliseconds.
+    pub request_timeout_ms: u64,
+    /// IANA name of the zone whose midnight ends the day.
+    pub time_zone: String,
+}
+
+/// A granted request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PermitId(pub u64);
+
+/// What came of a granted request, as far as windows are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// The CRM answered.
+    Answered,
+    /// No answer came; it may arrive there late.
+    Unanswered,
+    /// It never left.
+    NotSent,
+}
+
+/// Answer to the wish for a permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant {
+    /// The request may leave now.
+    Granted(PermitId),
+    /// A block must be journaled first: write [`Quota::journal_due`], then ask again.
+    Unwritten,
+    /// Nothing before this instant (`None`: not before something is settled).
+    Wait {
+        /// When to ask again.
+        until: Option<Tick>,
+        /// The window that binds; `pause` for a pause, `pace` for enrichment's spacing.
+        window: &'static str,
+    },
+}
+
+#[derive(Debug)]
+struct Permit {
+    windows: &'static [usize],
+    block: u64,
+    day: i32,
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Quota {
+    settings: Settings,
+    rolling: Vec<Option<Rolling>>,
+    days: Days,
+    journal: Journal,
+    permits: BTreeMap<PermitId, Permit>,
+    next_permit: u64,
+    paused_until: Option<Tick>,
+    window_paused: Vec<Option<Tick>>,
+    en_next: Tick,
+    op_since_en: u32,
+}
+
+impl Quota {
+    /// An engine that continues where `record`, the journal its predecessor left, ends.
+    pub fn new(settings: Settings, now: Now, record: Option<&JournalRecord>) -> Self {
+        let mut rolling: Vec<Option<Rolling>> = settings
+            .windows
+            .iter()
+            .map(|window| match window.span {
+                Span::RollingMs(span_ms) => Some(Rolling::new(window.limit, span_ms)),
+                Span::Day => None,
+            })
+            .collect();
+        let mut days = Days::new(&settings.time_zone);
+        let mut paused_until = None;
+        if let Some(record) = record {
+            let unsettled_ms =
+                crate::record::BLOCK_VALID_MS + settings.request_timeout_ms + LATE_ARRIVAL_MS;
+            for block in &record.blocks {
+                let end = match block.settled_at {
+                    Some(settled_at) => settled_at,
+                    None => block.granted_at.plus_ms(unsettled_ms),
+                }
+                .plus_ms(CLOCK_ERROR_MS);
+                for (window, count) in rolling.iter_mut().zip(&block.counts) {
+                    if let Some(window) = window {
+                        window.inherit(*count, now, end);
+                    }
+                }
+            }
+            days.inherit(&record.days);
+            paused_until = record
+                .paused_until
+                .map(|until| now.tick.plus_ms(until.since_ms(now.broker)));
+        }
+        let window_paused = vec![None; settings.windows.len()];
+        Self {
+            journal: Journal::new(&settings, record),
+            settings,
+            rolling,
+            days,
+            permits: BTreeMap::new(),
+            next_permit: 0,
+            paused_until,
+            window_paused,
+            en_next: Tick(0),
+            op_since_en: 0,
+        }
+    }
+
+    /// Asks for one request that counts in `windows`.
+    pub fn ask(&mut self, now: Now, lane: Lane, windows: &'static [usize]) -> Grant {
+        if let Some(until) = self.paused_until {
+            if until > now.tick {
+                return Grant::Wait {
+                    until: Some(until),
+                    window: "pause",
+                };
+            }
+            self.paused_until = None;
+        }
+        let en_share_due = lane == Lane::En && self.op_since_en + 1 >= EN_SHARE;
+        if lane == Lane::En && !en_share_due && now.tick < self.en_next {
+            return Grant::Wait {
+                until: Some(self.en_next),
+                window: "pace",
+            };
+        }
+        for &index in windows {
+            if let Some(wait) = self.window_wait(now, lane, index, en_share_due) {
+                return wait;
+            }
+        }
+        let Some(block) = self.journal.take(now, windows) else {
+            return Grant::Unwritten;
+        };
+        for &index in windows {
+            if let Some(Some(window)) = self.rolling.get_mut(index) {
+                window.grant();
+            }
+        }
+        let day = self.days.spend(now.wall);
+        match lane {
+            Lane::Op => self.op_since_en = self.op_since_en.saturating_add(1),
+            Lane::En => {
+                self.op_since_en = 0;
+                let step = self.pace_ms(windows);
+                // A timer that woke late may catch up one step, no more: bulk must not bunch.
+                self.en_next =
+                    Tick(self.en_next.0.max(now.tick.0.saturating_sub(step))).plus_ms(step);
+            }
+        }
+        self.next_permit += 1;
+        let id = PermitId(self.next_permit);
+        self.permits.insert(
+            id,
+            Permit {
+                windows,
+                block,
+                day,
+            },
+        );
+        Grant::Granted(id)
+    }
+
+    fn window_wait(
+        &mut self,
+        now: Now,
+        lane: Lane,
+        index: usize,
+        en_share_due: bool,
+    ) -> Option<Grant> {
+        let spec = self.settings.windows.get(index)?;
+        if let Some(Some(until)) = self.window_paused.get(index).copied() {
+            if until > now.tick {
+                return Some(Grant::Wait {
+                    until: Some(until),
+                    window: spec.name,
+                });
+            }
+            if let Some(slot) = self.window_paused.get_mut(index) {
+                *slot = None;
+            }
+        }
+        match self.rolling.get_mut(index)? {
+            Some(window) => {
+                let leave = match (lane, spec.span) {
+                    (Lane::En, Span::RollingMs(5_000..)) if !en_share_due => {
+                        self.settings.reserve.min(spec.limit.saturating_sub(1))
+                    }
+                    _ => 0,
+                };
+                let until = window.free_from(now.tick, leave)?;
+                Some(Grant::Wait {
+                    until,
+                    window: spec.name,
+                })
+            }
+            None if self.days.spent(now.wall) >= spec.limit => {
+                let until = now
+                    .tick
+                    .plus_ms(self.days.next_midnight(now.wall).since_ms(now.wall).max(1));
+                Some(Grant::Wait {
+                    until: Some(until),
+                    window: spec.name,
+                })
+            }
+            None => None,
+        }
+    }
+
+    /// Spacing of enrichment: the narrowest rolling window's span over its limit.
+    fn pace_ms(&self, windows: &[usize]) -> u64 {
+        windows
+            .iter()
+            .filter_map(|&index| self.settings.windows.get(index))
+            .filter_map(|spec| match spec.span {
+                Span::RollingMs(span_ms) => Some(span_ms / u64::from(spec.limit.max(1))),
+                Span::Day => None,
+            })
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Says what came of a granted request. Unknown permits are ignored, so settling twice is harmless.
+    pub fn settle(&mut self, now: Now, permit: PermitId, settlement: Settlement) {
+        let Some(held) = self.permits.remove(&permit) else {
+            return;
+        };
+        for &index in held.windows {
+            let Some(Some(window)) = self.rolling.get_mut(index) else {
+                continue;
+            };
+            match settlement {
+                Settlement::Answered => window.settle(now.tick),
+                Settlement::Unanswered => window.settle(now.tick.plus_ms(LATE_ARRIVAL_MS)),
+                Settlement::NotSent => window.give_back(),
+            }
+        }
+        match settlement {
+            Settlement::NotSent => self.days.give_back(held.day),
+            Settlement::Answered | Settlement::Unanswered => self.days.settle(held.day, now.wall),
+        }
+        let late_ms = if settlement == Settlement::Unanswered {
+            LATE_ARRIVAL_MS
+        } else {
+            0
+        };
+        self.journal.settle(
+            held.block,
+            held.windows,
+            settlement != Settlement::NotSent,
+            now.broker.plus_ms(late_ms),
+        );
+    }
+
+    /// No request before `until`.
+    pub fn pause(&mut self, until: Tick) {
+        self.paused_until = Some(
+            self.paused_until
+                .map_or(until, |earlier| earlier.max(until)),
+        );
+        self.journal.mark_dirty();
+    }
+
+    /// How long the account is still paused, milliseconds.
+    pub fn paused_for_ms(&self, now: Tick) -> u64 {
+        self.paused_until.map_or(0, |until| until.since_ms(now))
+    }
+
+    /// Whether enrichment has waited for its share and goes first.
+    pub const fn en_turn(&self) -> bool {
+        self.op_since_en + 1 >= EN_SHARE
+    }
+
+    /// Ends a pause.
+    pub fn resume(&mut self) {
+        self.paused_until = None;
+        self.journal.mark_dirty();
+    }
+
+    /// No request in the window of this name before `until`; an unknown name pauses all.
+    pub fn pause_window(&mut self, name: &str, until: Tick) {
+        match self
+            .settings
+            .windows
+            .iter()
+            .position(|window| window.name == name)
+        {
+            Some(index) => {
+                if let Some(slot) = self.window_paused.get_mut(index) {
+                    *slot = Some(until);
+                }
+            }
+            None => self.pause(until),
+        }
+    }
+
+    /// When the oldest of our own requests leaves the rolling window of this name; now when there is none.
+    pub fn oldest_leaves(&self, name: &str, now: Tick) -> Tick {
+        self.settings
+            .windows
+            .iter()
+            .position(|window| window.name == name)
+            .and_then(|index| self.rolling.get(index)?.as_ref())
+            .map_or(now, |window| window.oldest_leaves(now))
+    }
+
+    /// The calendar's next midnight in the account's zone, as a tick.
+    pub fn next_midnight(&self, now: Now) -> Tick {
+        now.tick
+            .plus_ms(self.days.next_midnight(now.wall).since_ms(now.wall).max(1))
+    }
+
+    /// The journal record to write now, if one is due: a new block because permits are wanted (`wanted` windows), or
+    /// the settlement of old ones. At most one is in the air; [`Quota::journaled`] ends it.
+    pub fn journal_due(
+        &mut self,
+        now: Now,
+        wanted: Option<&'static [usize]>,
+    ) -> Option<JournalRecord> {
+        let free: Vec<u32> = self
+            .settings
+            .windows
+            .iter()
+            .enumerate()
+            .map(|(index, spec)| match self.rolling.get_mut(index) {
+                Some(Some(window)) => window.free(now.tick),
+                _ => spec.limit.saturating_sub(self.days.spent(now.wall)),
+            })
+            .collect();
+        let paused = self
+            .paused_until
+            .filter(|until| *until > now.tick)
+            .map(|until| now.broker.plus_ms(until.since_ms(now.tick)));
+        self.journal.due(now, wanted, &free, &self.days, paused)
+    }
+
+    /// The record in the air was written (`true`), or the write failed and must be tried again.
+    pub fn journaled(&mut self, now: Now, written: bool) {
+        self.journal.written(now, written);
+    }
+
+    /// When the journal next wants to be asked, if it does by itself.
+    pub fn journal_wake(&self) -> Option<Tick> {
+        self.journal.wake()
+    }
+
+    /// Requests granted and not settled.
+    pub fn in_flight(&self) -> usize {
+        self.permits.len()
+    }
+
+    /// Used and allowed per window, for status and metrics.
+    pub fn usage(&mut self, now: Now) -> Vec<(&'static str, u32, u32)> {
+        self.settings
+            .windows
+            .iter()
+            .enumerate()
+            .map(|(index, spec)| {
+                let used = match self.rolling.get_mut(index) {
+                    Some(Some(window)) => spec.limit.saturating_sub(window.free(now.tick)),
+                    _ => self.days.spent(now.wall),
+                };
+                (spec.name, used, spec.limit)
+            })
+            .collect()
+    }
+}
+
+/// The limit after the account's share: rounded down, at least 1.
+pub fn shared_limit(published: u32, share_percent: u32) -> u32 {
+    let shared = u64::from(published) * u64::from(share_percent) / 100;
+    u32::try_from(shared).unwrap_or(u32::MAX).max(1)
+}

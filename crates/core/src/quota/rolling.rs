@@ -1,0 +1,92 @@
+//! One exact rolling window.
+//!
+//! Holds when each answered request leaves the window, and how many are unanswered. Memory: one tick per request in
+//! the window, so at most the limit.
+
+use std::collections::VecDeque;
+
+use crate::time::{BrokerTime, Now, Tick};
+
+#[derive(Debug)]
+pub(super) struct Rolling {
+    limit: u32,
+    span_ms: u64,
+    in_flight: u32,
+    /// When each settled request leaves; sorted.
+    leaving: VecDeque<Tick>,
+}
+
+impl Rolling {
+    pub(super) const fn new(limit: u32, span_ms: u64) -> Self {
+        Self {
+            limit,
+            span_ms,
+            in_flight: 0,
+            leaving: VecDeque::new(),
+        }
+    }
+
+    /// Counts what a predecessor spent until `end` plus the span.
+    pub(super) fn inherit(&mut self, count: u32, now: Now, end: BrokerTime) {
+        let leaves = end.plus_ms(self.span_ms);
+        if leaves <= now.broker {
+            return;
+        }
+        let leaves = now.tick.plus_ms(leaves.since_ms(now.broker));
+        for _ in 0..count.min(self.limit) {
+            self.insert(leaves);
+        }
+    }
+
+    fn insert(&mut self, leaves: Tick) {
+        let at = self.leaving.partition_point(|other| *other <= leaves);
+        self.leaving.insert(at, leaves);
+    }
+
+    fn expire(&mut self, now: Tick) {
+        while self.leaving.front().is_some_and(|leaves| *leaves <= now) {
+            self.leaving.pop_front();
+        }
+    }
+
+    fn occupied(&self) -> u32 {
+        self.in_flight
+            .saturating_add(u32::try_from(self.leaving.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Permits to be had now.
+    pub(super) fn free(&mut self, now: Tick) -> u32 {
+        self.expire(now);
+        self.limit.saturating_sub(self.occupied())
+    }
+
+    /// `None` when a permit is free now with `leave` left standing, else when that will be so (`Some(None)`: only
+    /// once something in flight is settled).
+    pub(super) fn free_from(&mut self, now: Tick, leave: u32) -> Option<Option<Tick>> {
+        self.expire(now);
+        let occupied = self.occupied();
+        let allowed = self.limit.saturating_sub(leave);
+        if occupied < allowed {
+            return None;
+        }
+        let must_leave = (occupied - allowed) as usize;
+        Some(self.leaving.get(must_leave).copied())
+    }
+
+    pub(super) const fn grant(&mut self) {
+        self.in_flight = self.in_flight.saturating_add(1);
+    }
+
+    pub(super) const fn give_back(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    pub(super) fn settle(&mut self, at: Tick) {
+        self.give_back();
+        self.insert(at.plus_ms(self.span_ms));
+    }
+
+    pub(super) fn oldest_leaves(&self, now: Tick) -> Tick {
+        self.leaving.front().copied().unwrap_or(now).max(now)
+    }
+}
