@@ -1,1 +1,91 @@
-//! To be written.
+//! CRMs as pure translations: operations to HTTP requests, answers to outcomes, published limits.
+//!
+//! Decides how an [`Operation`](callflume_core::vendor::Operation) is said in a CRM's own terms and what its answers
+//! mean. Never in this crate: IO, a clock, randomness, maps with random iteration order, retries, quota decisions
+//! (those are core's). Invariants: a request is a function of operation and settings alone; every answer, garbage
+//! included, has exactly one outcome per item; no refusal reason repeats a value that was sent.
+
+pub mod hubspot;
+mod settings;
+
+use std::sync::Arc;
+
+use callflume_core::codes::{self, Code};
+use callflume_core::vendor::{Vendor, WindowSpec};
+
+pub use settings::{ApiVersion, InvalidSetting, Settings};
+
+/// Names of the CRMs that can be had from [`vendor`].
+pub const VENDORS: &[&str] = &[hubspot::NAME];
+
+/// The configured CRM is none of [`VENDORS`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is no CRM this version speaks to: use one of {}", VENDORS.join(", "))]
+pub struct UnknownVendor {
+    /// What was asked for, at most 80 characters of it.
+    pub name: String,
+}
+
+impl UnknownVendor {
+    /// The stable code of this error.
+    pub const fn code(&self) -> Code {
+        codes::CONFIG_VALUE
+    }
+}
+
+/// The CRM of this name (lower case), speaking as the account's settings say.
+pub fn vendor(name: &str, settings: &Settings) -> Result<Arc<dyn Vendor>, UnknownVendor> {
+    if name == hubspot::NAME {
+        Ok(Arc::new(hubspot::HubSpot::new(settings.clone())))
+    } else {
+        Err(UnknownVendor {
+            name: name.chars().take(80).collect(),
+        })
+    }
+}
+
+/// The windows of a limit profile, in the order that [`Vendor::windows`] refers to; none for an unknown CRM or id.
+pub fn limit_profile(vendor: &str, id: &str) -> Option<&'static [WindowSpec]> {
+    if vendor == hubspot::NAME {
+        hubspot::limits::profile(id)
+    } else {
+        None
+    }
+}
+
+/// Ids of a CRM's limit profiles, for messages and completion; empty for an unknown CRM.
+pub fn limit_profile_ids(vendor: &str) -> Vec<&'static str> {
+    if vendor == hubspot::NAME {
+        hubspot::limits::PROFILES
+            .iter()
+            .map(|(id, _)| *id)
+            .collect()
+    } else {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_crm_is_named_with_what_could_be_used_instead() {
+        let error = vendor("hubspoot", &Settings::default()).err().unwrap();
+        let text = error.to_string();
+        assert!(
+            text.contains("hubspoot") && text.contains("hubspot"),
+            "{text}"
+        );
+        assert_eq!(error.code().as_str(), "CF3102");
+        assert_eq!(limit_profile("hubspoot", "public_oauth"), None);
+        assert!(limit_profile_ids("hubspoot").is_empty());
+    }
+
+    #[test]
+    fn a_known_crm_says_its_name() {
+        for name in VENDORS {
+            assert_eq!(vendor(name, &Settings::default()).unwrap().name(), *name);
+        }
+    }
+}

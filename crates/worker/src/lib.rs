@@ -1,1 +1,86 @@
-//! To be written.
+//! The worker: drives core's dispatchers with the broker and HTTP.
+//!
+//! Carries out and reports back; decides nothing about events, effects or quotas. What it does decide is what only a
+//! process can know: whether a connection stands, whether a lease is still held at the moment bytes leave, how long a
+//! request may take before it ends.
+//!
+//! | module | subject |
+//! | --- | --- |
+//! | `fleet` | heartbeat, who owns what, starting and stopping account tasks |
+//! | `account` | one owned account: dispatcher, lease, inputs and outputs |
+//! | `lane` | pulling from one consumer, setting it back |
+//! | `store` | reading and writing ledger, contacts, floors, journal, dead letters |
+//! | `http` | one request, one answer |
+//! | `configs` | accounts from the config bucket |
+//! | `janitor` | one worker at a time purges what is settled |
+//! | `services` | status, warm-up and resume over request/reply |
+//!
+//! Invariant: an account's task ends before its lease does, or sends nothing from that instant on.
+
+mod account;
+mod configs;
+mod fleet;
+mod http;
+mod janitor;
+mod lane;
+mod secret;
+pub mod services;
+mod setup;
+mod store;
+
+use std::time::Duration;
+
+use callflume_jetstream::connect;
+
+pub use configs::{apply as apply_configs, read as read_configs};
+pub use fleet::{Stop, run};
+pub use http::Sender;
+pub use secret::{MissingSecret, resolve as resolve_secret};
+pub use setup::{check_account, setup, vendor_of};
+
+/// How a worker runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How to reach the broker.
+    pub broker: connect::Settings,
+    /// Shown in leases and status beside a part that makes it unique.
+    pub name: String,
+    /// How long an account's lease lasts without renewal; whole seconds. 5 s on one server, 12 s on a cluster, where
+    /// an election takes 4 to 9 s.
+    pub lease: Duration,
+    /// How long settled events are kept, beyond the duplicate window.
+    pub history: Duration,
+}
+
+impl Settings {
+    /// A worker on one server with the usual lease and history.
+    pub fn new(broker: connect::Settings) -> Self {
+        Self {
+            broker,
+            name: "worker".to_owned(),
+            lease: Duration::from_secs(5),
+            history: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// Why a worker ends.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The broker.
+    #[error(transparent)]
+    Broker(#[from] callflume_jetstream::Error),
+    /// TLS or the HTTP client can't be set up on this machine.
+    #[error("the HTTP client can't be set up: {0}")]
+    Http(String),
+}
+
+impl Error {
+    /// The stable code.
+    pub fn code(&self) -> callflume_core::codes::Code {
+        match self {
+            Self::Broker(error) => error.code(),
+            Self::Http(_) => callflume_core::codes::CONFIG_VALUE,
+        }
+    }
+}

@@ -45,19 +45,27 @@ pub(super) fn wanted(
     let list = match associations {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Array(list)) => list,
-        Some(_) => return Err(Refusal::invalid("Invalid input JSON: associations is not a list")),
+        Some(_) => {
+            return Err(Refusal::invalid(
+                "Invalid input JSON: associations is not a list",
+            ));
+        }
     };
     let mut links = Vec::new();
     for wish in list {
         let id = wish
             .pointer("/to/id")
             .and_then(Value::as_str)
-            .ok_or_else(|| Refusal::invalid("Invalid input JSON: to.id of an association was not set"))?;
+            .ok_or_else(|| {
+                Refusal::invalid("Invalid input JSON: to.id of an association was not set")
+            })?;
         let types = wish
             .get("types")
             .and_then(Value::as_array)
             .filter(|types| !types.is_empty())
-            .ok_or_else(|| Refusal::invalid("Invalid input JSON: types of an association were not set"))?;
+            .ok_or_else(|| {
+                Refusal::invalid("Invalid input JSON: types of an association were not set")
+            })?;
         for kind in types {
             let category = kind.get("associationCategory").and_then(Value::as_str);
             let type_id = kind.get("associationTypeId").and_then(Value::as_u64);
@@ -98,7 +106,10 @@ pub(super) fn existing(
         || {
             let label = to.singular().to_uppercase();
             Err(Refusal::invalid("One or more associations are invalid")
-                .with_context("INVALID_OBJECT_IDS", vec![format!("{label}={id} is not valid")])
+                .with_context(
+                    "INVALID_OBJECT_IDS",
+                    vec![format!("{label}={id} is not valid")],
+                )
                 .with_context("objectId", vec![id.to_owned()])
                 .with_context("objectType", vec![label]))
         },

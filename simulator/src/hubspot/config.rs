@@ -180,10 +180,25 @@ impl Default for Pipeline {
             id: "default".to_owned(),
             label: "Sales Pipeline".to_owned(),
             stages: vec![
-                stage("appointmentscheduled", "Appointment Scheduled", "0.2", false),
+                stage(
+                    "appointmentscheduled",
+                    "Appointment Scheduled",
+                    "0.2",
+                    false,
+                ),
                 stage("qualifiedtobuy", "Qualified To Buy", "0.4", false),
-                stage("presentationscheduled", "Presentation Scheduled", "0.6", false),
-                stage("decisionmakerboughtin", "Decision Maker Bought-In", "0.8", false),
+                stage(
+                    "presentationscheduled",
+                    "Presentation Scheduled",
+                    "0.6",
+                    false,
+                ),
+                stage(
+                    "decisionmakerboughtin",
+                    "Decision Maker Bought-In",
+                    "0.8",
+                    false,
+                ),
                 stage("contractsent", "Contract Sent", "0.9", false),
                 stage("closedwon", "Closed Won", "1.0", true),
                 stage("closedlost", "Closed Lost", "0.0", true),

@@ -218,19 +218,13 @@ fn percent_decoded(text: &str, plus_is_space: bool) -> String {
         let escaped = (byte == b'%')
             .then(|| Some((hex(*bytes.get(at + 1)?)?, hex(*bytes.get(at + 2)?)?)))
             .flatten();
-        match escaped {
-            Some((high, low)) => {
-                decoded.push(high * 16 + low);
-                at += 3;
-            }
-            None => {
-                decoded.push(if plus_is_space && byte == b'+' {
-                    b' '
-                } else {
-                    byte
-                });
-                at += 1;
-            }
+        if let Some((high, low)) = escaped {
+            decoded.push(high * 16 + low);
+            at += 3;
+        } else {
+            let space = plus_is_space && byte == b'+';
+            decoded.push(if space { b' ' } else { byte });
+            at += 1;
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()
@@ -252,7 +246,10 @@ mod tests {
         );
         assert_eq!(request.segments()[4], "a+b@example.com");
         assert_eq!(request.parameter("idProperty"), Some("email"));
-        assert_eq!(request.list_parameter("properties").unwrap(), ["a", "b", "c"]);
+        assert_eq!(
+            request.list_parameter("properties").unwrap(),
+            ["a", "b", "c"]
+        );
         assert_eq!(request.parameter("q"), Some("x y%zz"));
         assert_eq!(request.list_parameter("associations"), None);
     }

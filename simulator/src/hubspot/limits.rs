@@ -119,7 +119,10 @@ impl Limits {
             (config.daily_limit, "daily_limit"),
             (config.search_limit.into(), "search_limit"),
             (config.interval_ms.max(0) as u64, "interval_ms"),
-            (config.search_interval_ms.max(0) as u64, "search_interval_ms"),
+            (
+                config.search_interval_ms.max(0) as u64,
+                "search_interval_ms",
+            ),
         ] {
             if value == 0 {
                 return Err(SetupError::ZeroLimit(name));
@@ -290,7 +293,10 @@ impl Limits {
             ("X-HubSpot-RateLimit-Max", log.limit.into()),
             ("X-HubSpot-RateLimit-Remaining", remaining.into()),
             ("X-HubSpot-RateLimit-Secondly", secondly.into()),
-            ("X-HubSpot-RateLimit-Secondly-Remaining", secondly_left.into()),
+            (
+                "X-HubSpot-RateLimit-Secondly-Remaining",
+                secondly_left.into(),
+            ),
         ]
     }
 }

@@ -35,9 +35,7 @@ pub fn national_number(typed: &str) -> Option<String> {
                 rest.strip_prefix('0').unwrap_or(rest)
             }
         }
-        None if digits.len() == 11 => digits
-            .strip_prefix(['1', '0'])
-            .unwrap_or(digits.as_str()),
+        None if digits.len() == 11 => digits.strip_prefix(['1', '0']).unwrap_or(digits.as_str()),
         None => digits.strip_prefix('0').unwrap_or(digits.as_str()),
     };
     (!national.is_empty()).then(|| national.to_owned())
@@ -46,7 +44,11 @@ pub fn national_number(typed: &str) -> Option<String> {
 fn split_country_code(digits: &str) -> (&str, &str) {
     let code_len = match digits.as_bytes() {
         [b'1' | b'7', ..] => 1,
-        _ if TWO_DIGIT_CODES.iter().any(|code| digits.starts_with(code)) || digits.starts_with("98") => 2,
+        _ if TWO_DIGIT_CODES.iter().any(|code| digits.starts_with(code))
+            || digits.starts_with("98") =>
+        {
+            2
+        }
         _ => 3,
     };
     digits.split_at_checked(code_len).unwrap_or((digits, ""))

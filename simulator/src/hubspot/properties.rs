@@ -11,8 +11,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::config::{CustomProperty, SetupError};
-use super::records::ObjectKind;
+use super::records::{ObjectKind, Values};
 use super::replies::{BadValue, Refusal, iso};
+use super::standard::standard_properties;
 
 /// Longest text of one property, characters.
 pub const MAX_TEXT_CHARS: usize = 65_536;
@@ -172,9 +173,9 @@ impl Schema {
         let (name, label, type_name) = (text("name")?, text("label")?, text("type")?);
         let (field_type, group) = (text("fieldType")?, text("groupName")?);
         let well_named = name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name
-                .chars()
-                .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
+            && name.chars().all(|letter| {
+                letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_'
+            });
         if !well_named {
             return Err(Refusal::invalid(format!(
                 "Property name \"{name}\" is invalid: it must start with a letter and hold only lowercase letters, \
@@ -194,7 +195,11 @@ impl Schema {
             "datetime" | "date" => ValueKind::DateTime,
             "bool" => ValueKind::Choice(vec!["true".to_owned(), "false".to_owned()]),
             "enumeration" => ValueKind::Choice(option_values(body)),
-            other => return Err(Refusal::invalid(format!("Property type \"{other}\" is invalid"))),
+            other => {
+                return Err(Refusal::invalid(format!(
+                    "Property type \"{other}\" is invalid"
+                )));
+            }
         };
         let unique = body.get("hasUniqueValue").and_then(Value::as_bool) == Some(true);
         let properties = &mut self.objects[object.index()];
@@ -226,7 +231,7 @@ impl Schema {
         pipeline: Option<&str>,
         reference: &dyn Reference,
         portal_id: u64,
-    ) -> Result<Vec<(Arc<str>, Arc<str>)>, Refusal> {
+    ) -> Result<Values, Refusal> {
         let mut bad = Vec::new();
         let mut stored = Vec::with_capacity(properties.len());
         let new_pipeline = properties.get("pipeline").and_then(Value::as_str);
@@ -270,7 +275,10 @@ impl Property {
             return refuse("READ_ONLY_VALUE", message);
         }
         if value.chars().count() > MAX_TEXT_CHARS {
-            let message = format!("\"{}\" is longer than {MAX_TEXT_CHARS} characters", self.name);
+            let message = format!(
+                "\"{}\" is longer than {MAX_TEXT_CHARS} characters",
+                self.name
+            );
             return refuse("PROPERTY_VALUE_TOO_LONG", message);
         }
         // An empty string clears the value, whatever the kind.
@@ -280,7 +288,10 @@ impl Property {
         let not_an_option = |what: &str| {
             refuse(
                 "INVALID_OPTION",
-                format!("{value} was not one of the allowed {what} of \"{}\"", self.name),
+                format!(
+                    "{value} was not one of the allowed {what} of \"{}\"",
+                    self.name
+                ),
             )
         };
         match &self.kind {
@@ -294,10 +305,9 @@ impl Property {
                 |at_ms| Ok(iso(at_ms).into()),
             ),
             ValueKind::Email if valid_email(value) => Ok(value.trim().to_lowercase().into()),
-            ValueKind::Email => refuse(
-                "INVALID_EMAIL",
-                format!("Email address {value} is invalid"),
-            ),
+            ValueKind::Email => {
+                refuse("INVALID_EMAIL", format!("Email address {value} is invalid"))
+            }
             ValueKind::Choice(choices) if choices.iter().any(|it| it == value) => Ok(value.into()),
             ValueKind::Choice(_) => not_an_option("options"),
             ValueKind::Owner if reference.owner_exists(value) => Ok(value.into()),
@@ -332,10 +342,7 @@ fn valid_email(value: &str) -> bool {
     let plain = |text: &str| {
         !text.is_empty() && !text.contains(|it: char| it.is_whitespace() || it == '@' || it == ',')
     };
-    plain(local)
-        && plain(name)
-        && top.chars().count() >= 2
-        && top.chars().all(char::is_alphabetic)
+    plain(local) && plain(name) && top.chars().count() >= 2 && top.chars().all(char::is_alphabetic)
 }
 
 fn option_values(body: &Value) -> Vec<String> {
@@ -346,90 +353,4 @@ fn option_values(body: &Value) -> Vec<String> {
         .filter_map(|option| option.get("value").and_then(Value::as_str))
         .map(str::to_owned)
         .collect()
-}
-
-/// The standard properties a voice integration can meet.
-fn standard_properties(object: ObjectKind) -> Vec<(&'static str, ValueKind)> {
-    use ValueKind::{Choice, DateTime, Email, Number, Owner, Pipeline, ReadOnly, Stage, Text};
-    let choice = |values: &[&str]| Choice(values.iter().map(|&it| it.to_owned()).collect());
-    let texts = |names: &[&'static str]| -> Vec<_> { names.iter().map(|&it| (it, Text)).collect() };
-    let mut properties = vec![
-        ("hs_object_id", ReadOnly),
-        ("hubspot_owner_id", Owner),
-        (object.created_property(), ReadOnly),
-        (object.modified_property(), ReadOnly),
-    ];
-    match object {
-        ObjectKind::Contacts => {
-            properties.extend(texts(&[
-                "firstname", "lastname", "phone", "mobilephone", "company", "jobtitle", "address",
-                "city", "state", "zip", "country", "website", "message", "salutation",
-                "hs_lead_status", "hs_language", "hs_timezone",
-            ]));
-            properties.extend([
-                ("email", Email),
-                (
-                    "lifecyclestage",
-                    choice(&[
-                        "subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead",
-                        "opportunity", "customer", "evangelist", "other",
-                    ]),
-                ),
-                ("hs_searchable_calculated_phone_number", ReadOnly),
-                ("hs_searchable_calculated_mobile_number", ReadOnly),
-            ]);
-        }
-        ObjectKind::Calls => {
-            properties.extend(texts(&[
-                "hs_call_title", "hs_call_body", "hs_call_disposition", "hs_call_from_number",
-                "hs_call_to_number", "hs_call_recording_url", "hs_call_source",
-                "hs_call_external_id", "hs_call_external_account_id", "hs_call_app_id",
-                "hs_call_callee_object_id", "hs_call_callee_object_type_id",
-                "hs_call_video_recording_url", "hs_call_has_transcript", "hs_activity_type",
-                "hs_attachment_ids",
-            ]));
-            properties.extend([
-                ("hs_timestamp", DateTime),
-                ("hs_call_duration", Number),
-                ("hs_call_direction", choice(&["INBOUND", "OUTBOUND"])),
-                (
-                    "hs_call_status",
-                    choice(&[
-                        "BUSY", "CALLING_CRM_USER", "CANCELED", "COMPLETED", "CONNECTING", "FAILED",
-                        "IN_PROGRESS", "NO_ANSWER", "QUEUED", "RINGING",
-                    ]),
-                ),
-            ]);
-        }
-        ObjectKind::Notes => {
-            properties.extend(texts(&["hs_note_body", "hs_attachment_ids"]));
-            properties.push(("hs_timestamp", DateTime));
-        }
-        ObjectKind::Tasks => {
-            properties.extend(texts(&[
-                "hs_task_subject", "hs_task_body", "hs_task_reminders", "hs_queue_membership_ids",
-            ]));
-            properties.extend([
-                ("hs_timestamp", DateTime),
-                (
-                    "hs_task_status",
-                    choice(&["NOT_STARTED", "IN_PROGRESS", "WAITING", "COMPLETED", "DEFERRED"]),
-                ),
-                ("hs_task_priority", choice(&["LOW", "MEDIUM", "HIGH", "NONE"])),
-                ("hs_task_type", choice(&["CALL", "EMAIL", "TODO"])),
-            ]);
-        }
-        ObjectKind::Deals => {
-            properties.extend(texts(&[
-                "dealname", "dealtype", "description", "hs_next_step", "hs_priority",
-            ]));
-            properties.extend([
-                ("pipeline", Pipeline),
-                ("dealstage", Stage),
-                ("amount", Number),
-                ("closedate", DateTime),
-            ]);
-        }
-    }
-    properties
 }

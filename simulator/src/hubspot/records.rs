@@ -48,7 +48,9 @@ impl ObjectKind {
     /// Reads a path segment: plural, singular or object type id.
     pub fn parse(segment: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|object| {
-            segment == object.as_str() || segment == object.singular() || segment == object.type_id()
+            segment == object.as_str()
+                || segment == object.singular()
+                || segment == object.type_id()
         })
     }
 
@@ -116,7 +118,11 @@ impl ObjectKind {
 
     /// The scope family: activities are gated by the contacts scope.
     pub(super) fn scope_name(self) -> &'static str {
-        if self == Self::Deals { "deals" } else { "contacts" }
+        if self == Self::Deals {
+            "deals"
+        } else {
+            "contacts"
+        }
     }
 }
 
@@ -149,13 +155,16 @@ impl Record {
     }
 }
 
+/// Property values in their stored form.
+pub(super) type Values = Vec<(Arc<str>, Arc<str>)>;
+
 /// A write that nothing refuses any more.
 #[derive(Debug, Clone)]
 pub(super) struct Planned {
     pub(super) object: ObjectKind,
     pub(super) id: RecordId,
     pub(super) creates: bool,
-    pub(super) properties: Vec<(Arc<str>, Arc<str>)>,
+    pub(super) properties: Values,
     pub(super) associations: Vec<Association>,
 }
 
@@ -205,7 +214,11 @@ impl Store {
     }
 
     /// Living records with ids above `after`, in id order.
-    pub(super) fn after(&self, object: ObjectKind, after: RecordId) -> impl Iterator<Item = &Record> {
+    pub(super) fn after(
+        &self,
+        object: ObjectKind,
+        after: RecordId,
+    ) -> impl Iterator<Item = &Record> {
         self.tables[object.index()]
             .records
             .range(after.saturating_add(1)..)
@@ -214,7 +227,12 @@ impl Store {
     }
 
     /// Who holds a unique value.
-    pub(super) fn holder(&self, object: ObjectKind, property: &str, value: &str) -> Option<RecordId> {
+    pub(super) fn holder(
+        &self,
+        object: ObjectKind,
+        property: &str,
+        value: &str,
+    ) -> Option<RecordId> {
         self.tables[object.index()]
             .unique
             .get(property)?
@@ -251,8 +269,12 @@ impl Store {
             writes: Vec::new(),
         });
         if creates {
-            record.properties.insert("hs_object_id".into(), id.to_string().into());
-            record.properties.insert(object.created_property().into(), iso(at_ms).into());
+            record
+                .properties
+                .insert("hs_object_id".into(), id.to_string().into());
+            record
+                .properties
+                .insert(object.created_property().into(), iso(at_ms).into());
         }
         let mut written = Vec::with_capacity(properties.len());
         for (name, value) in properties {
@@ -284,7 +306,9 @@ impl Store {
             });
         }
         record.updated_ms = at_ms;
-        record.properties.insert(object.modified_property().into(), iso(at_ms).into());
+        record
+            .properties
+            .insert(object.modified_property().into(), iso(at_ms).into());
         record.writes.push(write_no);
         for &link in &associations {
             self.link(object, id, link);
@@ -327,7 +351,13 @@ impl Store {
     }
 
     /// Archives a record and frees its unique values. `false` when there is none.
-    pub(super) fn archive(&mut self, at_ms: i64, object: ObjectKind, id: RecordId, write_no: usize) -> bool {
+    pub(super) fn archive(
+        &mut self,
+        at_ms: i64,
+        object: ObjectKind,
+        id: RecordId,
+        write_no: usize,
+    ) -> bool {
         let table = &mut self.tables[object.index()];
         let Some(record) = table.records.get_mut(&id).filter(|record| !record.archived) else {
             return false;

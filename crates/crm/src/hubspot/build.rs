@@ -1,0 +1,214 @@
+//! Operations as HubSpot requests.
+//!
+//! Writes always use the batch endpoints, for one item too, and name each input by its trace: that turns on per-item
+//! answers (207), so that one bad record doesn't fail its neighbours. An item that lacks what its verb needs is left
+//! out here and refused by the interpreter, for both ask [`lack`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use callflume_core::effect::Object;
+use callflume_core::vendor::{HttpRequest, Item, Method, Operation, Verb};
+use serde_json::{Map, Value, json};
+
+use super::numbers::national;
+use super::paths::{objects, percent_encoded};
+use super::properties::{CONTACT_PROPERTIES, KEY_PROPERTY, write};
+use crate::settings::Settings;
+
+/// Contacts per page of a listing and most results of a search.
+pub(crate) const PAGE: usize = 100;
+
+/// HubSpot's properties with area code and local number, without country code.
+const PHONE_SEARCH_PROPERTIES: [&str; 2] = [
+    "hs_searchable_calculated_phone_number",
+    "hs_searchable_calculated_mobile_number",
+];
+
+/// What an item lacks to be sent with this verb.
+pub(crate) fn lack(verb: Verb, item: &Item) -> Option<&'static str> {
+    let empty = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
+    match verb {
+        Verb::UpdateById if empty(&item.crm_id) => Some("the item has no CRM id"),
+        // An address of dots alone would be taken for a step in the path.
+        Verb::ReadByEmail
+            if item
+                .email
+                .as_deref()
+                .is_none_or(|email| email.bytes().all(|b| b == b'.')) =>
+        {
+            Some("the item has no e-mail address")
+        }
+        Verb::SearchByPhone if item.phone.is_none() => Some("the item has no phone number"),
+        Verb::ReadByKey | Verb::UpsertByKey | Verb::UpdateByKey | Verb::Create
+            if item.key.is_empty() =>
+        {
+            Some("the item has no key")
+        }
+        _ => None,
+    }
+}
+
+/// The request for an operation.
+pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest {
+    let base = objects(settings.api(), operation.object);
+    let items = || {
+        operation
+            .items
+            .iter()
+            .filter(|item| lack(operation.verb, item).is_none())
+    };
+    let contact_properties = CONTACT_PROPERTIES.join(",");
+    match operation.verb {
+        Verb::ReadByKey => {
+            // HubSpot refuses a batch that names a record twice.
+            let keys: BTreeSet<&str> = items().map(|item| item.key.as_str()).collect();
+            let inputs: Vec<Value> = keys.into_iter().map(|key| json!({"id": key})).collect();
+            post(
+                format!("{base}/batch/read"),
+                &json!({
+                    "idProperty": KEY_PROPERTY,
+                    "properties": CONTACT_PROPERTIES,
+                    "inputs": inputs,
+                }),
+            )
+        }
+        Verb::ReadByEmail => {
+            // A segment is always there: without one this would list all contacts.
+            let email = items()
+                .next()
+                .and_then(|item| item.email.as_deref())
+                .unwrap_or("-");
+            get(format!(
+                "{base}/{}?idProperty=email&properties={contact_properties}",
+                percent_encoded(email)
+            ))
+        }
+        Verb::SearchByPhone => post(format!("{base}/search"), &search(items())),
+        Verb::UpsertByKey => batch(
+            format!("{base}/batch/upsert"),
+            items().map(|item| {
+                let mut properties = write(settings, operation.object, &item.fields);
+                properties.insert(KEY_PROPERTY.to_owned(), item.key.clone());
+                json!({
+                    "idProperty": KEY_PROPERTY,
+                    "id": item.key,
+                    "objectWriteTraceId": item.trace.to_string(),
+                    "properties": properties,
+                })
+            }),
+        ),
+        Verb::UpdateById => batch(
+            format!("{base}/batch/update"),
+            items().map(|item| {
+                let mut properties = write(settings, operation.object, &item.fields);
+                if item.stamp {
+                    properties.insert(KEY_PROPERTY.to_owned(), item.key.clone());
+                }
+                json!({
+                    "id": item.crm_id,
+                    "objectWriteTraceId": item.trace.to_string(),
+                    "properties": properties,
+                })
+            }),
+        ),
+        Verb::UpdateByKey => batch(
+            format!("{base}/batch/update"),
+            items().map(|item| {
+                json!({
+                    "idProperty": KEY_PROPERTY,
+                    "id": item.key,
+                    "objectWriteTraceId": item.trace.to_string(),
+                    "properties": write(settings, operation.object, &item.fields),
+                })
+            }),
+        ),
+        Verb::Create => batch(
+            format!("{base}/batch/create"),
+            items().map(|item| create(settings, operation.object, item)),
+        ),
+        Verb::List => {
+            let after = operation
+                .after
+                .as_deref()
+                .map(|mark| format!("&after={}", percent_encoded(mark)))
+                .unwrap_or_default();
+            get(format!(
+                "{base}?limit={PAGE}{after}&properties={contact_properties}"
+            ))
+        }
+    }
+}
+
+fn create(settings: &Settings, object: Object, item: &Item) -> Value {
+    let mut properties: BTreeMap<String, String> = BTreeMap::new();
+    if object == Object::Task {
+        // A task without them would be of no kind and in no list. A mapping may say otherwise.
+        properties.insert("hs_task_status".to_owned(), "NOT_STARTED".to_owned());
+        properties.insert("hs_task_type".to_owned(), "TODO".to_owned());
+    }
+    properties.extend(write(settings, object, &item.fields));
+    properties.insert(KEY_PROPERTY.to_owned(), item.key.clone());
+    let mut input = Map::new();
+    input.insert("objectWriteTraceId".into(), item.trace.to_string().into());
+    input.insert("properties".into(), json!(properties));
+    if let (Some(contact), Some(type_id)) = (&item.contact, association_to_contact(object)) {
+        input.insert(
+            "associations".into(),
+            json!([{
+                "to": {"id": contact},
+                "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}],
+            }]),
+        );
+    }
+    Value::Object(input)
+}
+
+/// HubSpot's own association types from an object to a contact (`AssociationType` of its client libraries).
+const fn association_to_contact(object: Object) -> Option<u32> {
+    match object {
+        Object::Contact => None,
+        Object::Call => Some(194),
+        Object::Note => Some(202),
+        Object::Task => Some(204),
+        Object::Deal => Some(3),
+    }
+}
+
+fn search<'a>(items: impl Iterator<Item = &'a Item>) -> Value {
+    let mut groups: Vec<Value> = items
+        .filter_map(|item| item.phone.as_ref())
+        .flat_map(|phone| {
+            PHONE_SEARCH_PROPERTIES.map(|property| filter_group(property, national(phone)))
+        })
+        .collect();
+    if groups.is_empty() {
+        // A search without filters would find everyone; no record has this id.
+        groups.push(filter_group("hs_object_id", "0"));
+    }
+    json!({"filterGroups": groups, "properties": CONTACT_PROPERTIES, "limit": PAGE})
+}
+
+fn filter_group(property: &str, value: &str) -> Value {
+    json!({"filters": [{"propertyName": property, "operator": "EQ", "value": value}]})
+}
+
+fn batch(path: String, inputs: impl Iterator<Item = Value>) -> HttpRequest {
+    let inputs: Vec<Value> = inputs.collect();
+    post(path, &json!({"inputs": inputs}))
+}
+
+pub(crate) fn post(path: String, body: &Value) -> HttpRequest {
+    HttpRequest {
+        method: Method::Post,
+        path,
+        body: Some(body.to_string().into_bytes()),
+    }
+}
+
+pub(crate) const fn get(path: String) -> HttpRequest {
+    HttpRequest {
+        method: Method::Get,
+        path,
+        body: None,
+    }
+}

@@ -1,0 +1,72 @@
+//! HubSpot.
+//!
+//! Every record that Callflume writes carries its own key in a unique property ([`properties::KEY_PROPERTY`]), so
+//! every write may be resent blindly: an upsert or update repeats itself, a create answers with a conflict.
+
+mod build;
+mod cut;
+mod executed;
+mod interpret;
+pub mod limits;
+mod numbers;
+mod paths;
+pub mod properties;
+mod refusal;
+pub mod setup;
+
+use callflume_core::vendor::{Answer, HttpRequest, Interpretation, Operation, Vendor, Verb};
+
+use crate::settings::Settings;
+pub use interpret::token_expired;
+
+/// Name of this CRM in configuration.
+pub const NAME: &str = "hubspot";
+
+/// HubSpot, as one account's settings want it spoken to.
+#[derive(Debug, Clone, Default)]
+pub struct HubSpot {
+    settings: Settings,
+}
+
+impl HubSpot {
+    /// HubSpot with these settings.
+    pub const fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+}
+
+impl Vendor for HubSpot {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    /// 100 inputs for the batch endpoints; two phones for a search, which takes five filter groups and needs two per
+    /// phone (landline and mobile); one address or page otherwise.
+    fn batch_max(&self, verb: Verb) -> usize {
+        match verb {
+            Verb::ReadByKey
+            | Verb::UpsertByKey
+            | Verb::UpdateById
+            | Verb::UpdateByKey
+            | Verb::Create => 100,
+            Verb::SearchByPhone => 2,
+            Verb::ReadByEmail | Verb::List => 1,
+        }
+    }
+
+    /// Searches have a window of their own and are exempt from the ten-second one; everything counts in the day.
+    fn windows(&self, verb: Verb) -> &'static [usize] {
+        match verb {
+            Verb::SearchByPhone => &[limits::SEARCH, limits::DAILY],
+            _ => &[limits::TEN_SECONDLY, limits::DAILY],
+        }
+    }
+
+    fn request(&self, operation: &Operation) -> HttpRequest {
+        build::request(&self.settings, operation)
+    }
+
+    fn interpret(&self, operation: &Operation, answer: &Answer) -> Interpretation {
+        interpret::interpret(operation, answer)
+    }
+}

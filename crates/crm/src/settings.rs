@@ -1,0 +1,196 @@
+//! What an account's configuration says about how its CRM is spoken to.
+//!
+//! Valid by construction: whatever is read from a file or bucket has been checked, so building a request can't fail.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use callflume_core::codes::{self, Code};
+use callflume_core::effect::DISPOSITIONS;
+use serde::{Deserialize, Serialize};
+
+/// Why a setting can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSetting {
+    /// The API version is neither `v3` nor a date.
+    #[error("api = `{0}` is no API version: use `v3` or a dated one such as `2026-09`")]
+    Api(String),
+    /// A disposition that doesn't exist.
+    #[error("dispositions.{0}: there is no such disposition; use one of {list}", list = DISPOSITIONS.join(", "))]
+    Disposition(String),
+    /// A disposition without an id.
+    #[error(
+        "dispositions.{0} is empty: give the id of the call outcome in the CRM, or remove the line"
+    )]
+    DispositionId(String),
+}
+
+impl InvalidSetting {
+    /// The stable code of this error.
+    pub const fn code(&self) -> Code {
+        codes::CONFIG_VALUE
+    }
+}
+
+/// Which family of HubSpot's paths is used. Both take the same bodies.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ApiVersion {
+    /// `/crm/v3/objects/…`, enforced out of service in September 2027.
+    #[default]
+    V3,
+    /// `/crm/objects/<date>/…`, each supported for 18 months.
+    Dated(String),
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V3 => "v3",
+            Self::Dated(date) => date,
+        })
+    }
+}
+
+impl FromStr for ApiVersion {
+    type Err = InvalidSetting;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSetting> {
+        if text == "v3" {
+            return Ok(Self::V3);
+        }
+        let dated = text.len() == 7
+            && text.bytes().enumerate().all(|(index, b)| {
+                if index == 4 {
+                    b == b'-'
+                } else {
+                    b.is_ascii_digit()
+                }
+            });
+        if dated {
+            Ok(Self::Dated(text.to_owned()))
+        } else {
+            Err(InvalidSetting::Api(text.chars().take(80).collect()))
+        }
+    }
+}
+
+impl TryFrom<String> for ApiVersion {
+    type Error = InvalidSetting;
+
+    fn try_from(text: String) -> Result<Self, InvalidSetting> {
+        text.parse()
+    }
+}
+
+impl From<ApiVersion> for String {
+    fn from(version: ApiVersion) -> Self {
+        version.to_string()
+    }
+}
+
+/// How an account's CRM is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Raw", into = "Raw")]
+pub struct Settings {
+    api: ApiVersion,
+    dispositions: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    api: ApiVersion,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    dispositions: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// Settings with this API version and these ids of call outcomes, by our names of dispositions, in place of or in
+    /// addition to the CRM's defaults.
+    pub fn new(
+        api: ApiVersion,
+        dispositions: BTreeMap<String, String>,
+    ) -> Result<Self, InvalidSetting> {
+        for (name, id) in &dispositions {
+            if !DISPOSITIONS.contains(&name.as_str()) {
+                return Err(InvalidSetting::Disposition(name.chars().take(80).collect()));
+            }
+            if id.trim().is_empty() {
+                return Err(InvalidSetting::DispositionId(name.clone()));
+            }
+        }
+        Ok(Self { api, dispositions })
+    }
+
+    /// The family of paths.
+    pub const fn api(&self) -> &ApiVersion {
+        &self.api
+    }
+
+    /// The account's own id of a call outcome, if the settings give one.
+    pub fn disposition(&self, name: &str) -> Option<&str> {
+        self.dispositions.get(name).map(String::as_str)
+    }
+}
+
+impl TryFrom<Raw> for Settings {
+    type Error = InvalidSetting;
+
+    fn try_from(raw: Raw) -> Result<Self, InvalidSetting> {
+        Self::new(raw.api, raw.dispositions)
+    }
+}
+
+impl From<Settings> for Raw {
+    fn from(settings: Settings) -> Self {
+        Self {
+            api: settings.api,
+            dispositions: settings.dispositions,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_or_refused_with_the_reason() {
+        for (text, expect) in [
+            ("{}", Ok("v3")),
+            (r#"{"api":"2026-09"}"#, Ok("2026-09")),
+            (
+                r#"{"api":"v3","dispositions":{"declined":"0-1"}}"#,
+                Ok("v3"),
+            ),
+            (r#"{"api":"v4"}"#, Err("api = `v4`")),
+            (r#"{"api":"2026/09"}"#, Err("api = `2026/09`")),
+            (
+                r#"{"dispositions":{"hung_up":"x"}}"#,
+                Err("dispositions.hung_up"),
+            ),
+            (
+                r#"{"dispositions":{"busy":" "}}"#,
+                Err("dispositions.busy is empty"),
+            ),
+            (r#"{"apis":"v3"}"#, Err("unknown field")),
+        ] {
+            match (serde_json::from_str::<Settings>(text), expect) {
+                (Ok(settings), Ok(api)) => {
+                    assert_eq!(settings.api().to_string(), api, "{text}");
+                    let written = serde_json::to_string(&settings).unwrap();
+                    assert_eq!(
+                        serde_json::from_str::<Settings>(&written).unwrap(),
+                        settings
+                    );
+                }
+                (Err(error), Err(part)) => {
+                    assert!(error.to_string().contains(part), "{text}: {error}");
+                }
+                (result, _) => panic!("{text}: {result:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! What is sent to HubSpot, byte for byte where it matters.
+
+mod common;
+
+use callflume_core::effect::{Field, Object, Value as FieldValue};
+use callflume_core::time::WallTime;
+use callflume_core::vendor::{HttpRequest, Method, Operation, Verb};
+use callflume_crm::{ApiVersion, Settings, limit_profile};
+use common::{VERBS, hubspot, item, operation};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+fn text(value: &str) -> FieldValue {
+    FieldValue::Text(value.into())
+}
+
+fn body(request: &HttpRequest) -> Value {
+    serde_json::from_slice(request.body.as_ref().unwrap()).unwrap()
+}
+
+fn sent(operation: &Operation) -> (Method, String, Option<Value>) {
+    let request = hubspot().request(operation);
+    let body = request.body.as_ref().map(|_| body(&request));
+    (request.method, request.path, body)
+}
+
+#[test]
+fn contacts_are_read_by_key_each_once() {
+    let mut operation = operation(Verb::ReadByKey, 2);
+    operation.items.push(item(1));
+    assert_eq!(
+        sent(&operation),
+        (
+            Method::Post,
+            "/crm/v3/objects/contacts/batch/read".into(),
+            Some(json!({
+                "idProperty": "callflume_key",
+                "properties": ["callflume_key", "phone", "mobilephone", "email"],
+                "inputs": [{"id": "k-1"}, {"id": "k-2"}],
+            }))
+        )
+    );
+}
+
+#[test]
+fn an_address_is_encoded_into_the_path_and_never_missing_from_it() {
+    let mut operation = operation(Verb::ReadByEmail, 1);
+    for (email, segment) in [
+        (Some("a+b/../c@example.org"), "a%2Bb%2F..%2Fc%40example.org"),
+        (Some(""), "-"),
+        (Some(".."), "-"),
+        (None, "-"),
+    ] {
+        operation.items[0].email = email.map(Into::into);
+        assert_eq!(
+            sent(&operation),
+            (
+                Method::Get,
+                format!(
+                    "/crm/v3/objects/contacts/{segment}?idProperty=email&properties=callflume_key,phone,mobilephone,email"
+                ),
+                None
+            )
+        );
+    }
+}
+
+#[test]
+fn a_search_asks_for_each_national_number_as_landline_and_mobile_within_five_groups() {
+    let operation = operation(Verb::SearchByPhone, 2);
+    let group = |property: &str, value: &str| json!({"filters": [{"propertyName": property, "operator": "EQ", "value": value}]});
+    let (landline, mobile) = (
+        "hs_searchable_calculated_phone_number",
+        "hs_searchable_calculated_mobile_number",
+    );
+    assert_eq!(
+        sent(&operation),
+        (
+            Method::Post,
+            "/crm/v3/objects/contacts/search".into(),
+            Some(json!({
+                "filterGroups": [
+                    group(landline, "2025550101"), group(mobile, "2025550101"),
+                    group(landline, "2025550102"), group(mobile, "2025550102"),
+                ],
+                "properties": ["callflume_key", "phone", "mobilephone", "email"],
+                "limit": 100,
+            }))
+        )
+    );
+    assert!(hubspot().batch_max(Verb::SearchByPhone) * 2 <= 5);
+}
+
+#[test]
+fn a_search_without_a_number_finds_nobody_rather_than_everybody() {
+    let mut operation = operation(Verb::SearchByPhone, 1);
+    operation.items[0].phone = None;
+    let (_, _, body) = sent(&operation);
+    assert_eq!(
+        body.unwrap()["filterGroups"],
+        json!([{"filters": [{"propertyName": "hs_object_id", "operator": "EQ", "value": "0"}]}])
+    );
+}
+
+#[test]
+fn an_upsert_names_each_record_by_our_key_and_each_input_by_its_trace() {
+    let mut operation = operation(Verb::UpsertByKey, 2);
+    operation.items[0].fields = [
+        (Field::FirstName, text("Ada")),
+        (Field::Email, text("p1@example.org")),
+    ]
+    .into();
+    assert_eq!(
+        sent(&operation),
+        (
+            Method::Post,
+            "/crm/v3/objects/contacts/batch/upsert".into(),
+            Some(json!({"inputs": [
+                {"idProperty": "callflume_key", "id": "k-1", "objectWriteTraceId": "1", "properties": {
+                    "callflume_key": "k-1", "firstname": "Ada", "email": "p1@example.org"}},
+                {"idProperty": "callflume_key", "id": "k-2", "objectWriteTraceId": "2", "properties": {
+                    "callflume_key": "k-2"}},
+            ]}))
+        )
+    );
+}
+
+#[test]
+fn an_update_by_id_stamps_our_key_only_when_told_to() {
+    let mut operation = operation(Verb::UpdateById, 2);
+    operation.object = Object::Deal;
+    for item in &mut operation.items {
+        item.fields = [(Field::Stage, text("closedwon"))].into();
+    }
+    operation.items[1].stamp = true;
+    assert_eq!(
+        sent(&operation),
+        (
+            Method::Post,
+            "/crm/v3/objects/deals/batch/update".into(),
+            Some(json!({"inputs": [
+                {"id": "9001", "objectWriteTraceId": "1", "properties": {"dealstage": "closedwon"}},
+                {"id": "9002", "objectWriteTraceId": "2", "properties": {
+                    "dealstage": "closedwon", "callflume_key": "k-2"}},
+            ]}))
+        )
+    );
+}
+
+#[test]
+fn an_update_by_key_leaves_the_key_alone() {
+    let mut operation = operation(Verb::UpdateByKey, 1);
+    operation.object = Object::Call;
+    operation.items[0].fields = [(Field::Sentiment, text("negative"))].into();
+    assert_eq!(
+        sent(&operation),
+        (
+            Method::Post,
+            "/crm/v3/objects/calls/batch/update".into(),
+            Some(json!({"inputs": [{
+                "idProperty": "callflume_key", "id": "k-1", "objectWriteTraceId": "1",
+                "properties": {"callflume_sentiment": "negative"},
+            }]}))
+        )
+    );
+}
+
+#[test]
+fn a_new_record_carries_our_key_and_its_link_to_the_contact() {
+    for (object, plural, type_id) in [
+        (Object::Call, "calls", 194),
+        (Object::Note, "notes", 202),
+        (Object::Task, "tasks", 204),
+        (Object::Deal, "deals", 3),
+    ] {
+        let mut operation = operation(Verb::Create, 1);
+        operation.object = object;
+        operation.items[0].contact = Some("512".into());
+        operation.items[0].fields = [(Field::Owner, text("77"))].into();
+        let (method, path, body) = sent(&operation);
+        assert_eq!(
+            (method, path),
+            (
+                Method::Post,
+                format!("/crm/v3/objects/{plural}/batch/create")
+            )
+        );
+        let mut properties = json!({"callflume_key": "k-1", "hubspot_owner_id": "77"});
+        if object == Object::Task {
+            properties["hs_task_status"] = json!("NOT_STARTED");
+            properties["hs_task_type"] = json!("TODO");
+        }
+        assert_eq!(
+            body.unwrap(),
+            json!({"inputs": [{
+                "objectWriteTraceId": "1",
+                "properties": properties,
+                "associations": [{
+                    "to": {"id": "512"},
+                    "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}],
+                }],
+            }]})
+        );
+    }
+}
+
+#[test]
+fn a_whole_call_in_hubspots_terms() {
+    let mut operation = operation(Verb::Create, 1);
+    operation.object = Object::Call;
+    operation.items[0].fields = [
+        (Field::At, FieldValue::At(WallTime(1_793_610_900_250))),
+        (Field::Title, text("Call")),
+        (Field::Direction, text("outbound")),
+        (Field::Duration, FieldValue::DurationMs(61_500)),
+        (Field::Disposition, text("connected")),
+        (Field::CallId, text("C-9")),
+        (Field::Custom("campaign".into()), text("autumn")),
+    ]
+    .into();
+    let (_, _, body) = sent(&operation);
+    assert_eq!(
+        body.unwrap(),
+        json!({"inputs": [{"objectWriteTraceId": "1", "properties": {
+            "callflume_key": "k-1",
+            "hs_timestamp": "1793610900250",
+            "hs_call_title": "Call",
+            "hs_call_direction": "OUTBOUND",
+            "hs_call_duration": "61500",
+            "hs_call_status": "COMPLETED",
+            "hs_call_disposition": "f240bbac-87c9-4f6e-bf70-924b57d47db7",
+            "hs_call_external_id": "C-9",
+            "campaign": "autumn",
+        }}]})
+    );
+}
+
+#[test]
+fn a_listing_goes_on_where_the_last_page_ended() {
+    let mut operation = operation(Verb::List, 0);
+    for (after, part) in [(None, ""), (Some("9&2"), "&after=9%262")] {
+        operation.after = after.map(Into::into);
+        assert_eq!(
+            sent(&operation),
+            (
+                Method::Get,
+                format!(
+                    "/crm/v3/objects/contacts?limit=100{part}&properties=callflume_key,phone,mobilephone,email"
+                ),
+                None
+            )
+        );
+    }
+}
+
+#[test]
+fn the_dated_family_differs_in_the_path_only() {
+    let settings = Settings::new(ApiVersion::Dated("2026-09".into()), BTreeMap::new()).unwrap();
+    let dated = callflume_crm::vendor("hubspot", &settings).unwrap();
+    for (_, verb) in VERBS {
+        let operation = operation(verb, 1);
+        let (old, new) = (hubspot().request(&operation), dated.request(&operation));
+        assert_eq!(
+            new.path,
+            old.path
+                .replace("/crm/v3/objects/", "/crm/objects/2026-09/")
+        );
+        assert_eq!((new.method, new.body), (old.method, old.body));
+    }
+}
+
+#[test]
+fn every_verb_counts_in_windows_that_every_profile_has() {
+    for (name, verb) in VERBS {
+        let names: Vec<&str> = hubspot()
+            .windows(verb)
+            .iter()
+            .map(|index| limit_profile("hubspot", "private_professional").unwrap()[*index].name)
+            .collect();
+        let expect = if verb == Verb::SearchByPhone {
+            ["search", "daily"]
+        } else {
+            ["ten_secondly", "daily"]
+        };
+        assert_eq!(names, expect, "{name}");
+        assert!(hubspot().batch_max(verb) >= 1, "{name}");
+    }
+}

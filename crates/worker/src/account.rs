@@ -1,0 +1,602 @@
+//! One owned account: its dispatcher, its lease, its inputs and outputs.
+//!
+//! The task ends when it is told to stop (after finishing what is under way and giving the lease back), or at once
+//! when the lease is lost. Everything it spawned ends with it; requests in flight are then of unknown outcome, which
+//! the successor can bear.
+
+use std::time::{Duration, Instant};
+
+use callflume_core::account::AccountId;
+use callflume_core::config::AccountConfig;
+use callflume_core::dispatcher::{Counters, DeadLetter, Dispatcher, Input, Output};
+use callflume_core::lane::Lane;
+use callflume_core::time::{Now, Tick, WallTime};
+use callflume_core::vendor::Answer;
+use callflume_jetstream::clock::BrokerClock;
+use callflume_jetstream::consumer::{AccountConsumer, ConsumerSettings};
+use callflume_jetstream::lease::{Lease, LeaseError, Leases};
+use callflume_jetstream::{Broker, dead};
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::http::Sender;
+use crate::lane::{self, Command, HeldMessages};
+use crate::secret;
+use crate::setup::setup;
+use crate::store::Store;
+
+/// Inputs that wait for the dispatcher at most; lanes stop reading from the broker beyond.
+const INPUTS_MAX: usize = 2_048;
+/// Inputs taken in one go before outputs are carried out.
+const INPUTS_AT_ONCE: usize = 256;
+/// Pause before an attempt to store is reported as failed, so that a broker in an election isn't stormed.
+const STORE_PAUSE: Duration = Duration::from_millis(100);
+
+/// What an account's task is told from outside.
+#[derive(Debug, Clone)]
+pub(crate) enum Order {
+    /// Finish and give the account up.
+    Stop,
+    /// New configuration.
+    Configure(Box<AccountConfig>),
+    /// Read the CRM's contacts into the cache.
+    Warm,
+    /// The operator says the trouble is over.
+    Resume,
+}
+
+/// State of an owned account, for status.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccountStatus {
+    /// The account.
+    pub account: AccountId,
+    /// Events in memory, operational lane.
+    pub resident_op: usize,
+    /// Events in memory, enrichment lane.
+    pub resident_en: usize,
+    /// Requests sent since the takeover.
+    pub requests: u64,
+    /// Of these, throttled by the CRM.
+    pub throttled: u64,
+    /// Effects done, merged, superseded and dead since the takeover.
+    pub done: u64,
+    /// See `done`.
+    pub merged: u64,
+    /// See `done`.
+    pub superseded: u64,
+    /// See `done`.
+    pub dead: u64,
+    /// Events settled since the takeover.
+    pub settled: u64,
+    /// Contacts read by warm-ups.
+    pub warmed: u64,
+    /// Whether a warm-up is running.
+    pub warming: bool,
+    /// Windows: name, used, allowed.
+    pub windows: Vec<(String, u32, u32)>,
+    /// The latest alert, if any, as code and text.
+    pub alert: Option<String>,
+}
+
+/// Everything a task needs from its worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) broker: Broker,
+    pub(crate) events: Broker,
+    pub(crate) clock: BrokerClock,
+    pub(crate) leases: Leases,
+    pub(crate) started: Instant,
+    pub(crate) lease_ttl: Duration,
+}
+
+impl Shared {
+    fn now(&self) -> Now {
+        let tick = Tick(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        Now {
+            tick,
+            broker: self.clock.now(),
+            wall: wall_now(),
+        }
+    }
+}
+
+/// The calendar.
+pub(crate) fn wall_now() -> WallTime {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    WallTime(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Why an account's task ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    #[error("its lease was lost")]
+    LeaseLost,
+    #[error("the task that pulls its events ended")]
+    LaneEnded,
+    #[error("a dead letter refers to a message that is not held")]
+    MessageGone,
+    #[error(transparent)]
+    Broker(#[from] callflume_jetstream::Error),
+    #[error(transparent)]
+    Config(#[from] callflume_core::config::BadConfig),
+    #[error(transparent)]
+    Worker(#[from] crate::Error),
+}
+
+/// Owns an account from the claimed lease until it is stopped or lost.
+pub(crate) async fn run(
+    shared: Shared,
+    account: AccountId,
+    config: AccountConfig,
+    lease: Lease,
+    orders: mpsc::Receiver<Order>,
+    status: watch::Sender<Option<AccountStatus>>,
+) -> Result<(), Ended> {
+    let (until, lease_until) = watch::channel(lease.held_until());
+    let (finished, finish) = oneshot::channel();
+    let renewal = renew(&shared.leases, lease, shared.lease_ttl, until, finish);
+    let work = async {
+        let mut task =
+            Task::start(shared.clone(), account.clone(), config, lease_until, status).await?;
+        let ended = task.work(orders).await;
+        // The receiver is gone only when the lease is, which the other arm reports.
+        drop(finished.send(()));
+        ended
+    };
+    tokio::pin!(renewal);
+    tokio::pin!(work);
+    let lease = tokio::select! {
+        // Ends first only when the lease is lost: then nothing more is to be done, whatever is under way.
+        lease = &mut renewal => lease,
+        ended = &mut work => {
+            ended?;
+            renewal.await
+        }
+    };
+    match lease {
+        None => Err(Ended::LeaseLost),
+        Some(lease) => {
+            // Floors are saved and nothing is in the air: the next owner may start at once.
+            if let Err(error) = shared.leases.release(lease).await {
+                tracing::debug!(%account, %error, "the lease could not be given back; it runs out by itself");
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Renews the lease until it is lost (`None`) or the work is finished.
+async fn renew(
+    leases: &Leases,
+    mut lease: Lease,
+    ttl: Duration,
+    until: watch::Sender<Instant>,
+    mut finish: oneshot::Receiver<()>,
+) -> Option<Lease> {
+    // Four chances within a lease.
+    let every = ttl / 5;
+    loop {
+        tokio::select! {
+            finished = &mut finish => return finished.is_ok().then_some(lease),
+            () = tokio::time::sleep(every) => {}
+        }
+        match leases.renew(&mut lease, ttl).await {
+            Ok(()) => {
+                until.send_replace(lease.held_until());
+            }
+            Err(LeaseError::Lost { .. } | LeaseError::Held { .. }) => return None,
+            Err(LeaseError::Failed(error)) => {
+                tracing::warn!(%error, "a lease could not be renewed; trying again")
+            }
+        }
+        if lease.left(Instant::now()).is_zero() {
+            return None;
+        }
+    }
+}
+
+struct Task {
+    shared: Shared,
+    account: AccountId,
+    config: AccountConfig,
+    dispatcher: Dispatcher,
+    store: Store,
+    sender: Sender,
+    consumers: [AccountConsumer; 2],
+    held: [HeldMessages; 2],
+    lanes: [mpsc::UnboundedSender<Command>; 2],
+    floors: [watch::Sender<u64>; 2],
+    inputs: mpsc::Receiver<Input>,
+    report: mpsc::Sender<Input>,
+    journal_revision: Option<u64>,
+    lease_until: watch::Receiver<Instant>,
+    status: watch::Sender<Option<AccountStatus>>,
+    alert: Option<String>,
+    tasks: JoinSet<()>,
+    fatal: Option<Ended>,
+    journal_done: mpsc::Receiver<JournalWritten>,
+    journal_report: mpsc::Sender<JournalWritten>,
+}
+
+/// A journal write that ended: the revision that stands now, and whether ours is stored; `None` when another owner's is.
+type JournalWritten = (Option<u64>, Option<bool>);
+
+impl Task {
+    async fn start(
+        shared: Shared,
+        account: AccountId,
+        config: AccountConfig,
+        lease_until: watch::Receiver<Instant>,
+        status: watch::Sender<Option<AccountStatus>>,
+    ) -> Result<Self, Ended> {
+        let store = Store::open(&shared.broker, &account).await?;
+        let mut floors = [0; 2];
+        for lane in Lane::ALL {
+            floors[lane as usize] = store.floors.read(lane, &account).await?;
+        }
+        let journal = store.journals.read(&account).await?;
+        let journal_revision = journal.as_ref().map(|stored| stored.revision);
+        let sender = Sender::new(&config)?;
+        let seed = u64::try_from(shared.started.elapsed().as_nanos()).unwrap_or(0);
+        let setup = setup(
+            &account,
+            &config,
+            floors,
+            journal.map(|stored| stored.record),
+            seed,
+        )?;
+        let open = |lane: Lane| {
+            AccountConsumer::open(
+                &shared.events,
+                lane,
+                &account,
+                ConsumerSettings::default(),
+                floors[lane as usize],
+            )
+        };
+        let consumers = [open(Lane::Op).await?, open(Lane::En).await?];
+        let dispatcher = Dispatcher::new(setup, shared.now())?;
+        let (report, inputs) = mpsc::channel(INPUTS_MAX);
+        let held = [HeldMessages::default(), HeldMessages::default()];
+        let mut tasks = JoinSet::new();
+        let lanes = Lane::ALL.map(|lane| {
+            let (send, commands) = mpsc::unbounded_channel();
+            tasks.spawn(lane::run(
+                lane,
+                consumers[lane as usize].clone(),
+                held[lane as usize].clone(),
+                commands,
+                report.clone(),
+            ));
+            send
+        });
+        let floors = Lane::ALL.map(|lane| {
+            let (send, floor) = watch::channel(floors[lane as usize]);
+            tasks.spawn(save_floors(store.clone(), account.clone(), lane, floor));
+            send
+        });
+        let (journal_report, journal_done) = mpsc::channel(1);
+        Ok(Self {
+            shared,
+            account,
+            config,
+            dispatcher,
+            store,
+            sender,
+            consumers,
+            held,
+            lanes,
+            floors,
+            inputs,
+            report,
+            journal_revision,
+            lease_until,
+            status,
+            alert: None,
+            tasks,
+            fatal: None,
+            journal_done,
+            journal_report,
+        })
+    }
+
+    /// Works until the dispatcher has stopped.
+    async fn work(&mut self, mut orders: mpsc::Receiver<Order>) -> Result<(), Ended> {
+        let mut told = Instant::now();
+        loop {
+            while let Some(output) = self.dispatcher.poll() {
+                if matches!(output, Output::Stopped) {
+                    return self.finish().await;
+                }
+                self.carry_out(output);
+            }
+            if let Some(fatal) = self.fatal.take() {
+                return Err(fatal);
+            }
+            if told.elapsed() >= Duration::from_millis(200) {
+                told = Instant::now();
+                self.tell_status();
+            }
+            let wake = self
+                .dispatcher
+                .wake()
+                .map_or(Duration::from_millis(500), |tick| {
+                    Duration::from_millis(tick.since_ms(self.shared.now().tick))
+                        .min(Duration::from_millis(500))
+                });
+            tokio::select! {
+                biased;
+                written = self.journal_done.recv() => {
+                    if let Some((revision, stored)) = written {
+                        self.journal_revision = revision;
+                        match stored {
+                            Some(stored) => self.dispatcher.handle(self.shared.now(), Input::Journaled { stored }),
+                            None => return Err(Ended::LeaseLost),
+                        }
+                    }
+                }
+                order = orders.recv() => self.order(order.unwrap_or(Order::Stop)),
+                input = self.inputs.recv() => {
+                    let mut next = input;
+                    let mut taken = 0;
+                    while let Some(input) = next.take() {
+                        self.dispatcher.handle(self.shared.now(), input);
+                        taken += 1;
+                        if taken < INPUTS_AT_ONCE {
+                            next = self.inputs.try_recv().ok();
+                        }
+                    }
+                }
+                () = tokio::time::sleep(wake) => self.dispatcher.handle(self.shared.now(), Input::Wake),
+            }
+            while self.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        let now = self.shared.now();
+        match order {
+            Order::Stop => self.dispatcher.handle(now, Input::Stop),
+            Order::Warm => self.dispatcher.handle(now, Input::Warm),
+            Order::Resume => {
+                self.alert = None;
+                self.dispatcher.handle(now, Input::Resume);
+            }
+            Order::Configure(config) => match (
+                Sender::new(&config),
+                self.dispatcher.configure(*config.clone()),
+            ) {
+                (Ok(sender), Ok(())) => {
+                    self.sender = sender;
+                    self.config = *config;
+                    self.dispatcher.handle(now, Input::Wake);
+                }
+                (Err(error), _) => {
+                    tracing::warn!(account = %self.account, %error, "new configuration refused, the old one stays")
+                }
+                (_, Err(error)) => {
+                    tracing::warn!(account = %self.account, %error, "new configuration refused, the old one stays")
+                }
+            },
+        }
+    }
+
+    /// Lets the floor writers write their last, then ends everything.
+    async fn finish(&mut self) -> Result<(), Ended> {
+        self.tell_status();
+        for lane in Lane::ALL {
+            let floor = *self.floors[lane as usize].borrow();
+            if floor > 0 {
+                self.store.floors.write(lane, &self.account, floor).await?;
+            }
+        }
+        self.tasks.shutdown().await;
+        Ok(())
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Pull { lane, count, bytes } => {
+                self.command(lane, Command::Pull { count, bytes })
+            }
+            Output::Resync { lane, floor } => self.command(lane, Command::Resync { floor }),
+            Output::SaveFloor { lane, seq } => {
+                self.floors[lane as usize].send_replace(seq);
+            }
+            Output::Ack { lane, seq } => {
+                if let Some(held) = self.held[lane as usize].remove(seq) {
+                    let consumer = self.consumers[lane as usize].clone();
+                    self.tasks.spawn(async move {
+                        // Unacknowledged, it comes again, and the ledger knows that it is settled.
+                        if let Err(error) = consumer.ack(&held.ack).await {
+                            tracing::debug!(%error, "an acknowledgement was not confirmed");
+                        }
+                    });
+                }
+            }
+            Output::Load {
+                lane,
+                seq,
+                effects,
+                aliases,
+            } => {
+                let store = self.store.clone();
+                self.spawn(async move {
+                    match store.load(&effects, &aliases).await {
+                        Ok((ledger, contact)) => Input::Loaded {
+                            lane,
+                            seq,
+                            ledger,
+                            contact,
+                        },
+                        Err(error) => {
+                            tracing::debug!(%error, "ledger or contacts could not be read");
+                            Input::LoadFailed { lane, seq }
+                        }
+                    }
+                });
+            }
+            Output::Record {
+                id,
+                ledger,
+                contacts,
+            } => {
+                let store = self.store.clone();
+                self.spawn(async move {
+                    let stored = store.record(ledger, contacts).await;
+                    if let Err(error) = &stored {
+                        tracing::debug!(%error, "an end could not be recorded");
+                        tokio::time::sleep(STORE_PAUSE).await;
+                    }
+                    Input::Recorded {
+                        id,
+                        stored: stored.is_ok(),
+                    }
+                });
+            }
+            Output::DeadLetter(letter) => self.bury(letter),
+            Output::Send {
+                request,
+                http,
+                timeout_ms,
+                ..
+            } => {
+                let token = secret::resolve(&self.config.token);
+                let (sender, lease_until) = (self.sender.clone(), self.lease_until.clone());
+                let account = self.account.clone();
+                self.spawn(async move {
+                    let answer = match token {
+                        Ok(token) => {
+                            let until = *lease_until.borrow();
+                            sender
+                                .send(&http, &token, Duration::from_millis(timeout_ms), until)
+                                .await
+                        }
+                        Err(missing) => {
+                            tracing::error!(%account, code = %missing.code(), "{missing}");
+                            Answer::NotSent
+                        }
+                    };
+                    Input::Answered { request, answer }
+                });
+            }
+            Output::WriteJournal(record) => {
+                let (store, report, mut revision) = (
+                    self.store.clone(),
+                    self.journal_report.clone(),
+                    self.journal_revision,
+                );
+                self.tasks.spawn(async move {
+                    let stored = store.write_journal(&record, &mut revision).await.ok();
+                    if stored == Some(false) {
+                        tokio::time::sleep(STORE_PAUSE).await;
+                    }
+                    // The task that would read it has ended with the account.
+                    drop(report.send((revision, stored)).await);
+                });
+            }
+            Output::Alert { code, text } => {
+                tracing::warn!(account = %self.account, %code, "{text}");
+                self.alert = Some(format!("{code}: {text}"));
+            }
+            Output::Stopped => {}
+        }
+    }
+
+    fn bury(&mut self, letter: DeadLetter) {
+        let Some(held) = self.held[letter.lane as usize].find(letter.seq) else {
+            // Cannot be: a message is held until it is acknowledged, which is after its dead letters.
+            self.fatal = Some(Ended::MessageGone);
+            return;
+        };
+        tracing::warn!(account = %self.account, lane = %letter.lane, seq = letter.seq, code = %letter.code, cause = %letter.cause, "dead letter");
+        let stored = dead::DeadLetter {
+            lane: letter.lane,
+            account: self.account.clone(),
+            code: letter.code.as_str().to_owned(),
+            cause: letter.cause,
+            attempts: letter.attempts,
+            event_id: letter.event_id,
+            effect: letter.effect,
+            subject: held.delivery.subject.clone(),
+            stream_seq: letter.seq,
+            content_type: held.delivery.content_type.clone(),
+            traceparent: held.delivery.traceparent.clone(),
+            payload: held.delivery.payload.clone(),
+            at: wall_now(),
+        };
+        let letters = self.store.dead.clone();
+        let id = letter.id;
+        self.spawn(async move {
+            let published = letters.publish(&stored).await;
+            if let Err(error) = &published {
+                tracing::warn!(%error, "a dead letter could not be stored; trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+            Input::Recorded {
+                id,
+                stored: published.is_ok(),
+            }
+        });
+    }
+
+    fn command(&mut self, lane: Lane, command: Command) {
+        if self.lanes[lane as usize].send(command).is_err() {
+            self.fatal = Some(Ended::LaneEnded);
+        }
+    }
+
+    fn spawn(&mut self, work: impl Future<Output = Input> + Send + 'static) {
+        let report = self.report.clone();
+        self.tasks.spawn(async move {
+            let input = work.await;
+            // The task that would read it has ended with the account.
+            drop(report.send(input).await);
+        });
+    }
+
+    fn tell_status(&mut self) {
+        let counters: Counters = self.dispatcher.counters();
+        let [resident_op, resident_en] = self.dispatcher.resident();
+        let windows = self
+            .dispatcher
+            .usage(self.shared.now())
+            .into_iter()
+            .map(|(name, used, limit)| (name.to_owned(), used, limit))
+            .collect();
+        self.status.send_replace(Some(AccountStatus {
+            account: self.account.clone(),
+            resident_op,
+            resident_en,
+            requests: counters.requests,
+            throttled: counters.throttled,
+            done: counters.done,
+            merged: counters.merged,
+            superseded: counters.superseded,
+            dead: counters.dead,
+            settled: counters.settled,
+            warmed: counters.warmed,
+            warming: counters.warming > 0,
+            windows,
+            alert: self.alert.clone(),
+        }));
+    }
+}
+
+/// Writes the latest floor, one write at a time, so that an older one never overtakes a newer.
+async fn save_floors(
+    store: Store,
+    account: AccountId,
+    lane: Lane,
+    mut floor: watch::Receiver<u64>,
+) {
+    while floor.changed().await.is_ok() {
+        let seq = *floor.borrow_and_update();
+        if let Err(error) = store.floors.write(lane, &account, seq).await {
+            tracing::debug!(%error, "a floor could not be saved; the next one will be");
+        }
+    }
+}

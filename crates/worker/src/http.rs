@@ -1,0 +1,135 @@
+//! One request, one answer.
+//!
+//! Decides which failures mean "nothing left" and which mean "may have arrived": only a refused connection, or a
+//! request that was never begun, is the former. Redirects are answers, nothing is retried here: one permit, one
+//! exchange. The lease is looked at last, right before the request begins, and bounds its time.
+
+use std::time::{Duration, Instant};
+
+use callflume_core::config::AccountConfig;
+use callflume_core::vendor::{Answer, HttpRequest, Method};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::Error;
+
+/// A request needs at least this much of the lease: less would end before any CRM answers.
+const SHORTEST: Duration = Duration::from_millis(500);
+/// Between the end of a request's time and the lease's: room for the process to notice.
+const MARGIN: Duration = Duration::from_millis(250);
+/// A connection takes at most this long.
+const CONNECT: Duration = Duration::from_secs(2);
+/// Largest answer that is read, bytes: a page of 200 records with long texts stays below.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// HubSpot's own address.
+const HUBSPOT: &str = "https://api.hubapi.com";
+
+/// Sends an account's requests.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    client: reqwest::Client,
+    base_url: String,
+}
+
+impl Sender {
+    /// A sender for the account's CRM.
+    pub fn new(config: &AccountConfig) -> Result<Self, Error> {
+        // Fails only when another part of the process has installed a provider before, which is as good.
+        let installed = rustls::crypto::ring::default_provider().install_default();
+        tracing::trace!(first = installed.is_ok(), "TLS provider");
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .user_agent(concat!("callflume/", env!("CARGO_PKG_VERSION")))
+            .no_proxy()
+            .build()
+            .map_err(|error| Error::Http(error.to_string()))?;
+        let base_url = config
+            .base_url
+            .as_deref()
+            .unwrap_or(HUBSPOT)
+            .trim_end_matches('/')
+            .to_owned();
+        Ok(Self { client, base_url })
+    }
+
+    /// Sends within `timeout`, and only while the lease stands: `lease_until` is when it ends.
+    pub async fn send(
+        &self,
+        request: &HttpRequest,
+        token: &SecretString,
+        timeout: Duration,
+        lease_until: Instant,
+    ) -> Answer {
+        let method = match request.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Patch => reqwest::Method::PATCH,
+            Method::Put => reqwest::Method::PUT,
+        };
+        let Ok(mut bearer) = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+        else {
+            tracing::error!(
+                "the token holds characters that no HTTP header takes; nothing is sent"
+            );
+            return Answer::NotSent;
+        };
+        bearer.set_sensitive(true);
+        let mut builder = self
+            .client
+            .request(method, format!("{}{}", self.base_url, request.path))
+            .header(AUTHORIZATION, bearer);
+        if let Some(body) = &request.body {
+            builder = builder
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.clone());
+        }
+        let left = lease_until
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(MARGIN);
+        if left < SHORTEST {
+            return Answer::NotSent;
+        }
+        let timeout = timeout.min(left);
+        match builder.timeout(timeout).send().await {
+            Ok(response) => read(response).await,
+            Err(error) if error.is_connect() || error.is_builder() => {
+                tracing::debug!(error = %error.without_url(), "a request could not be sent");
+                Answer::NotSent
+            }
+            Err(error) => {
+                tracing::debug!(error = %error.without_url(), "a request was not answered");
+                Answer::Lost
+            }
+        }
+    }
+}
+
+async fn read(mut response: reqwest::Response) -> Answer {
+    let status = response.status().as_u16();
+    let headers = response
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
+        .collect();
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES_MAX => {
+                body.extend_from_slice(&chunk)
+            }
+            Ok(None) => {
+                return Answer::Response {
+                    status,
+                    headers,
+                    body,
+                };
+            }
+            Ok(Some(_)) | Err(_) => return Answer::Lost,
+        }
+    }
+}

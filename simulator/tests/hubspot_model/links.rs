@@ -1,0 +1,195 @@
+//! Links between records, properties, and what belongs to the account.
+
+use callflume_sim::hubspot::{Method, ObjectKind, WriteKind, default_association_type};
+use serde_json::{Value, json};
+
+use crate::{CALLS, CONTACTS, NOON_MS, account, body, created, get, post, send};
+
+#[test]
+fn links_are_seen_from_both_ends_and_replay_cleanly() {
+    let mut crm = account();
+    let contact = created(&mut crm, NOON_MS, CONTACTS, json!({}));
+    let deal = created(
+        &mut crm,
+        NOON_MS,
+        "/crm/v3/objects/deals",
+        json!({"dealname": "One", "dealstage": "closedwon"}),
+    );
+    let call = post(
+        &mut crm,
+        NOON_MS,
+        CALLS,
+        &json!({
+            "properties": {"hs_timestamp": "1781524800000", "hs_call_duration": "185000", "voice_ref": "c1"},
+            "associations": [{"to": {"id": contact}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 194}]}],
+        }),
+    );
+    let call = body(&call, 201);
+    assert_eq!(
+        call["properties"]["hs_timestamp"],
+        "2026-06-15T12:00:00.000Z"
+    );
+    let call = call["id"].as_str().unwrap();
+
+    let link = format!("/crm/v4/objects/calls/{call}/associations/default/deals/{deal}");
+    for target in [
+        link.clone(),
+        link.replace("/crm/v4/objects", "/crm/objects/2026-09"),
+    ] {
+        let answer = body(
+            &send(&mut crm, NOON_MS, Method::Put, &target, &Value::Null),
+            200,
+        );
+        assert_eq!(answer["status"], "COMPLETE");
+        assert_eq!(
+            answer["results"][0]["associationSpec"]["associationTypeId"],
+            206
+        );
+        assert_eq!(answer["results"][1]["to"]["id"], call);
+    }
+    assert_eq!(
+        send(
+            &mut crm,
+            NOON_MS,
+            Method::Put,
+            &link.replace(&deal, "99"),
+            &Value::Null
+        )
+        .status,
+        400
+    );
+
+    let calls = body(
+        &get(
+            &mut crm,
+            NOON_MS,
+            &format!("/crm/v4/objects/contacts/{contact}/associations/calls"),
+        ),
+        200,
+    );
+    assert_eq!(calls["results"][0]["toObjectId"], call);
+    assert_eq!(calls["results"][0]["associationTypes"][0]["typeId"], 193);
+    let read = body(
+        &get(
+            &mut crm,
+            NOON_MS,
+            &format!("{CALLS}/{call}?associations=contacts,deals"),
+        ),
+        200,
+    );
+    assert_eq!(
+        read["associations"]["contacts"]["results"][0]["id"],
+        contact.as_str()
+    );
+    assert_eq!(
+        read["associations"]["deals"]["results"][0]["id"],
+        deal.as_str()
+    );
+    assert_eq!(crm.writes().last().unwrap().kind, WriteKind::Associate);
+    assert_eq!(
+        crm.record(ObjectKind::Calls, call.parse().unwrap())
+            .unwrap()
+            .associations
+            .len(),
+        2
+    );
+}
+
+#[test]
+fn every_kind_of_record_can_be_linked_to_contacts_and_deals() {
+    for from in ObjectKind::ALL {
+        for to in [ObjectKind::Contacts, ObjectKind::Deals] {
+            assert_eq!(default_association_type(from, to).is_some(), from != to);
+        }
+    }
+}
+
+#[test]
+fn properties_are_made_once_and_hold_from_then_on() {
+    let mut crm = account();
+    let made = json!({"name": "call_score", "label": "Call score", "type": "number", "fieldType": "number", "groupName": "contactinformation"});
+    let target = "/crm/v3/properties/contacts";
+    let write = json!({"properties": {"call_score": "7"}});
+    assert_eq!(post(&mut crm, NOON_MS, CONTACTS, &write).status, 400);
+    let answer = body(&post(&mut crm, NOON_MS, target, &made), 201);
+    assert_eq!(answer["hasUniqueValue"], false);
+    assert_eq!(answer["hubspotDefined"], false);
+    assert_eq!(post(&mut crm, NOON_MS, CONTACTS, &write).status, 201);
+    assert_eq!(post(&mut crm, NOON_MS, target, &made).status, 409);
+    assert_eq!(
+        body(
+            &get(&mut crm, NOON_MS, &format!("{target}/call_score")),
+            200
+        )["type"],
+        "number"
+    );
+    assert_eq!(
+        get(&mut crm, NOON_MS, "/crm/v3/properties/calls/call_score").status,
+        404
+    );
+    let listed = body(
+        &get(&mut crm, NOON_MS, "/crm/properties/2026-09/contacts"),
+        200,
+    );
+    let names: Vec<&str> = listed["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|it| it["name"].as_str())
+        .collect();
+    assert!(
+        names.contains(&"call_score") && names.contains(&"email") && names.contains(&"voice_ref")
+    );
+    let unnamed = json!({"name": "Call Score", "label": "x", "type": "string", "fieldType": "text", "groupName": "contactinformation"});
+    assert_eq!(post(&mut crm, NOON_MS, target, &unnamed).status, 400);
+}
+
+#[test]
+fn an_object_has_at_most_ten_unique_properties() {
+    let mut crm = account();
+    for (place, status) in (1..=10).map(|place| (place, if place < 10 { 201 } else { 400 })) {
+        let made = json!({"name": format!("key_{place}"), "label": "Key", "type": "string", "fieldType": "text", "groupName": "contactinformation", "hasUniqueValue": true});
+        // The account starts with one: voice_ref.
+        assert_eq!(
+            post(&mut crm, NOON_MS, "/crm/v3/properties/contacts", &made).status,
+            status,
+            "{place}"
+        );
+    }
+}
+
+#[test]
+fn owners_pipelines_and_account_details_are_served() {
+    let mut crm = account();
+    let owners = body(
+        &get(
+            &mut crm,
+            NOON_MS,
+            "/crm/v3/owners/?email=SALES.WEST@example.com",
+        ),
+        200,
+    );
+    assert_eq!(owners["results"].as_array().unwrap().len(), 1);
+    assert_eq!(owners["results"][0]["id"], "7701");
+    let first = body(&get(&mut crm, NOON_MS, "/crm/v3/owners/?limit=1"), 200);
+    assert_eq!(first["paging"]["next"]["after"], "1");
+    let pipelines = body(&get(&mut crm, NOON_MS, "/crm/v3/pipelines/deals"), 200);
+    let stages = pipelines["results"][0]["stages"].as_array().unwrap();
+    assert_eq!(stages[5]["id"], "closedwon");
+    assert_eq!(stages[5]["metadata"]["isClosed"], "true");
+    let details = body(&get(&mut crm, NOON_MS, "/account-info/v3/details"), 200);
+    assert_eq!(details["portalId"], 4_242_001);
+    assert_eq!(details["timeZone"], "America/New_York");
+    assert_eq!(details["utcOffset"], "-04:00");
+    for unknown in [
+        "/crm/v3/objects/spaceships",
+        "/crm/v5/objects/contacts",
+        "/",
+        "/crm/v3/objects/contacts/1/2",
+    ] {
+        assert_eq!(
+            body(&get(&mut crm, NOON_MS, unknown), 404)["status"],
+            "error"
+        );
+    }
+}
