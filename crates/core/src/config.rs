@@ -38,6 +38,10 @@ pub struct AccountConfig {
     /// Version of the CRM's API, as its paths spell it; the connector's default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
+    /// The account's own ids of call outcomes, by Callflume's names of dispositions, where they differ from the CRM's
+    /// defaults.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dispositions: BTreeMap<String, String>,
     /// Limit profile, the vendor's plan: `private_professional` …
     pub profile: String,
     /// Share of the published limits that Callflume uses, percent (1 to 100). The rest is left to other applications.
@@ -148,6 +152,31 @@ impl BadConfig {
 }
 
 impl AccountConfig {
+    /// An account with the documented defaults.
+    pub fn new(crm: &str, token: SecretRef, profile: &str) -> Self {
+        Self {
+            schema: schema(),
+            crm: crm.to_owned(),
+            token,
+            base_url: None,
+            api_version: None,
+            dispositions: BTreeMap::new(),
+            profile: profile.to_owned(),
+            share_percent: share_percent(),
+            limits: BTreeMap::new(),
+            time_zone: time_zone(),
+            reserve_permits: reserve_permits(),
+            in_flight_op_max: in_flight_op_max(),
+            in_flight_en_max: in_flight_en_max(),
+            batch_wait_ms: batch_wait_ms(),
+            request_timeout_ms: request_timeout_ms(),
+            attempts_max: attempts_max(),
+            call_record_wait_ms: call_record_wait_ms(),
+            default_country: None,
+            mapping: BTreeMap::new(),
+        }
+    }
+
     /// Checks every value that can be checked without the CRM's limit profile, which is `crm`'s.
     pub fn check(&self) -> Result<(), BadConfig> {
         let range = |field: &str, value: u64, low: u64, high: u64| {

@@ -142,8 +142,9 @@ pub(crate) async fn run(
         let mut task =
             Task::start(shared.clone(), account.clone(), config, lease_until, status).await?;
         let ended = task.work(orders).await;
-        // The receiver is gone only when the lease is, which the other arm reports.
-        drop(finished.send(()));
+        if finished.send(()).is_err() {
+            tracing::trace!("the lease ended before its work; the other arm reports it");
+        }
         ended
     };
     tokio::pin!(renewal);
@@ -494,8 +495,9 @@ impl Task {
                     if stored == Some(false) {
                         tokio::time::sleep(STORE_PAUSE).await;
                     }
-                    // The task that would read it has ended with the account.
-                    drop(report.send((revision, stored)).await);
+                    if report.send((revision, stored)).await.is_err() {
+                        tracing::trace!("the account's task has ended");
+                    }
                 });
             }
             Output::Alert { code, text } => {
@@ -553,8 +555,9 @@ impl Task {
         let report = self.report.clone();
         self.tasks.spawn(async move {
             let input = work.await;
-            // The task that would read it has ended with the account.
-            drop(report.send(input).await);
+            if report.send(input).await.is_err() {
+                tracing::trace!("the account's task has ended");
+            }
         });
     }
 

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use callflume_jetstream::connect;
 
+pub use account::AccountStatus;
 pub use configs::{apply as apply_configs, read as read_configs};
 pub use fleet::{Stop, run};
 pub use http::Sender;

@@ -1,7 +1,8 @@
 //! Requests per calendar day of the account's zone.
 //!
-//! A request that spans midnight counts on both days: nobody knows on which side the CRM saw it. Days are kept as
-//! days since the epoch in the zone; two are remembered. Daylight saving is the time zone database's business.
+//! A request that spans midnight counts on both days: nobody knows on which side the CRM saw it. So does one that is
+//! still under way. Days are kept as days since the epoch in the zone; a few are remembered, so that a calendar that
+//! jumps and comes back finds its count again. Daylight saving is the time zone database's business.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,12 @@ use crate::time::WallTime;
 pub struct Days {
     zone: TimeZone,
     spent: BTreeMap<i32, u32>,
+    /// Requests under way, by the day they were granted on.
+    open: BTreeMap<i32, u32>,
 }
+
+/// Days remembered.
+const DAYS_MAX: usize = 8;
 
 const EPOCH: Date = Date::constant(1970, 1, 1);
 
@@ -26,6 +32,7 @@ impl Days {
         Self {
             zone: TimeZone::get(time_zone).unwrap_or(TimeZone::UTC),
             spent: BTreeMap::new(),
+            open: BTreeMap::new(),
         }
     }
 
@@ -50,17 +57,47 @@ impl Days {
             )
     }
 
-    /// Requests of the day of `at`.
+    /// First instant of the day of `at`.
+    pub fn last_midnight(&self, at: WallTime) -> WallTime {
+        self.date(at)
+            .to_zoned(self.zone.clone())
+            .map_or(at, |midnight| {
+                WallTime(midnight.timestamp().as_millisecond())
+            })
+    }
+
+    /// Requests that count on the day of `at`: its own, and those of another day that are still under way.
     pub fn spent(&self, at: WallTime) -> u32 {
-        self.spent.get(&self.day(at)).copied().unwrap_or(0)
+        let day = self.day(at);
+        self.spent
+            .get(&day)
+            .copied()
+            .unwrap_or(0)
+            .saturating_add(self.open_elsewhere(day))
+    }
+
+    fn open_elsewhere(&self, day: i32) -> u32 {
+        self.open
+            .iter()
+            .filter(|(other, _)| **other != day)
+            .map(|(_, count)| *count)
+            .sum()
     }
 
     /// Counts one request; answers its day.
     pub(super) fn spend(&mut self, at: WallTime) -> i32 {
         let day = self.day(at);
         self.add(day, 1);
-        while self.spent.len() > 2 {
-            self.spent.pop_first();
+        *self.open.entry(day).or_default() += 1;
+        while self.spent.len() > DAYS_MAX {
+            let farthest = self
+                .spent
+                .keys()
+                .copied()
+                .max_by_key(|other| other.abs_diff(day));
+            if let Some(farthest) = farthest {
+                self.spent.remove(&farthest);
+            }
         }
         day
     }
@@ -75,10 +112,21 @@ impl Days {
         if let Some(count) = self.spent.get_mut(&day) {
             *count = count.saturating_sub(1);
         }
+        self.close(day);
     }
 
-    /// A request of `day` was answered at `at`: when that is another day, it counts there too.
+    fn close(&mut self, day: i32) {
+        if let Some(count) = self.open.get_mut(&day) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.open.remove(&day);
+            }
+        }
+    }
+
+    /// A request of `day` reached the CRM at `at` at the latest: when that is another day, it counts there too.
     pub(super) fn settle(&mut self, day: i32, at: WallTime) {
+        self.close(day);
         let answered = self.day(at);
         if answered != day {
             self.add(answered, 1);
@@ -95,6 +143,14 @@ impl Days {
         }
     }
 
+    /// Requests that a predecessor may have sent between `first` and `last`: `first`'s day has them already.
+    pub(super) fn inherit_unsettled(&mut self, first: WallTime, last: WallTime, count: u32) {
+        let day = self.day(last);
+        if day != self.day(first) {
+            self.add(day, count);
+        }
+    }
+
     /// The counts as the journal stores them, `extra` permits that may still be spent today included.
     pub(super) fn record(&self, at: WallTime, extra: u32) -> BTreeMap<String, u32> {
         let today = self.day(at);
@@ -104,6 +160,7 @@ impl Days {
             .filter(|(day, _)| **day >= today - 1)
             .map(|(d, c)| (*d, *c))
             .collect();
+        let extra = extra.saturating_add(self.open_elsewhere(today));
         if extra > 0 {
             let slot = days.entry(today).or_default();
             *slot = slot.saturating_add(extra);

@@ -19,6 +19,8 @@ struct Open {
     used: Vec<u32>,
     in_flight: u32,
     granted_at: BrokerTime,
+    /// The same instant; the broker's clock may be corrected while the write is in the air.
+    asked_at: Tick,
     last_settled: Option<BrokerTime>,
     /// Spendable until then; `None` while its write is in the air, past once it is closed.
     spend_until: Option<Tick>,
@@ -44,7 +46,14 @@ pub(super) struct Journal {
     dirty: bool,
     /// When a settlement or pause that nobody waits for is written at the latest.
     write_by: Option<Tick>,
+    /// No write before this instant: the last one failed.
+    retry_at: Option<Tick>,
 }
+
+/// Pause after a failed write, milliseconds.
+const REWRITE_AFTER_MS: u64 = 250;
+/// Size of a block of an account without any rolling window.
+const DAY_BLOCK: u32 = 64;
 
 /// A settlement that no request waits for is written at most this much later, milliseconds: rarely enough to cost
 /// nothing, soon enough that a successor isn't held up by it.
@@ -83,6 +92,7 @@ impl Journal {
             writing: None,
             dirty: false,
             write_by: None,
+            retry_at: None,
         }
     }
 
@@ -143,6 +153,19 @@ impl Journal {
         self.dirty = true;
     }
 
+    pub(super) const fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// Gives the rest of every block back; that is written at once.
+    pub(super) fn close(&mut self, now: Now) {
+        for open in self.blocks.values_mut() {
+            self.dirty |= !open.closed;
+            open.closed = true;
+        }
+        self.write_by = Some(now.tick);
+    }
+
     pub(super) fn due(
         &mut self,
         now: Now,
@@ -151,9 +174,10 @@ impl Journal {
         days: &Days,
         paused_until: Option<BrokerTime>,
     ) -> Option<JournalRecord> {
-        if self.writing.is_some() {
+        if self.writing.is_some() || self.retry_at.is_some_and(|at| at > now.tick) {
             return None;
         }
+        self.retry_at = None;
         self.close_old(now);
         let settlement_due = self.write_by.is_some_and(|by| by <= now.tick) && self.dirty;
         if wanted.is_none() && !settlement_due {
@@ -172,13 +196,14 @@ impl Journal {
                 .map(|(size, free)| *size.min(free))
                 .collect::<Vec<_>>();
             // A day has no block size of its own: a block can't spend more there than in its rolling windows.
-            let rolling: u32 = self
+            let rolling = self
                 .sizes
                 .iter()
                 .zip(&taken)
                 .filter(|(size, _)| **size != u32::MAX)
                 .map(|(_, taken)| *taken)
-                .sum();
+                .reduce(u32::saturating_add)
+                .unwrap_or(DAY_BLOCK);
             let taken: Vec<u32> = self
                 .sizes
                 .iter()
@@ -201,6 +226,7 @@ impl Journal {
                     taken,
                     in_flight: 0,
                     granted_at: now.broker,
+                    asked_at: now.tick,
                     last_settled: None,
                     spend_until: None,
                     closed: false,
@@ -273,21 +299,17 @@ impl Journal {
         let Some(block) = self.writing.take() else {
             return;
         };
-        if block == 0 {
-            if !written {
-                self.dirty = true;
-                self.write_by = Some(now.tick.plus_ms(SETTLE_WITHIN_MS));
-            }
-            return;
+        if !written {
+            self.dirty = true;
+            self.retry_at = Some(now.tick.plus_ms(REWRITE_AFTER_MS));
         }
         if let Some(open) = self.blocks.get_mut(&block) {
             if written {
-                let age_ms = now.broker.since_ms(open.granted_at);
+                let age_ms = now.tick.since_ms(open.asked_at);
                 open.spend_until = Some(now.tick.plus_ms(BLOCK_VALID_MS.saturating_sub(age_ms)));
             } else {
                 // It may be written all the same; it was never spent, so nothing is owed.
                 self.blocks.remove(&block);
-                self.dirty = true;
             }
         }
     }
@@ -302,9 +324,14 @@ impl Journal {
             .filter(|open| !open.closed)
             .filter_map(|open| open.spend_until)
             .min();
-        match (self.write_by, spend_end) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        // What became dirty in passing has no date yet; the next look gives it one.
+        let write = self
+            .dirty
+            .then(|| self.write_by.unwrap_or_default())
+            .map(|at| self.retry_at.map_or(at, |retry| retry.max(at)));
+        [write, spend_end, self.retry_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }

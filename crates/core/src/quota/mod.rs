@@ -23,7 +23,7 @@ use self::journal::Journal;
 use self::rolling::Rolling;
 use crate::lane::Lane;
 use crate::record::JournalRecord;
-use crate::time::{Now, Tick};
+use crate::time::{Now, Tick, WallTime};
 use crate::vendor::{Span, WindowSpec};
 
 /// How long after its time-out a request may still reach the CRM, milliseconds. A bound on what network and proxies
@@ -32,6 +32,10 @@ pub const LATE_ARRIVAL_MS: u64 = 1_000;
 
 /// Most that two workers' ideas of the broker's clock may differ, milliseconds; added to what a successor inherits.
 pub const CLOCK_ERROR_MS: u64 = 250;
+
+/// How long after a midnight the CRM may still be in the day before, and the pause then, milliseconds.
+const AFTER_MIDNIGHT_MS: u64 = 600_000;
+const AFTER_MIDNIGHT_PAUSE_MS: u64 = 60_000;
 
 /// When operational work takes every permit, every tenth grant is enrichment's, so that its backlog still moves.
 pub const EN_SHARE: u32 = 10;
@@ -83,8 +87,11 @@ pub enum Grant {
 #[derive(Debug)]
 struct Permit {
     windows: &'static [usize],
+    lane: Lane,
     block: u64,
     day: i32,
+    /// Operational grants since the last one of enrichment, before this one.
+    op_since_en: u32,
 }
 
 /// The engine.
@@ -98,7 +105,8 @@ pub struct Quota {
     next_permit: u64,
     paused_until: Option<Tick>,
     window_paused: Vec<Option<Tick>>,
-    en_next: Tick,
+    /// Per window: when its pace lets the next enrichment through. A slow window holds back only what counts in it.
+    en_next: Vec<Tick>,
     op_since_en: u32,
 }
 
@@ -115,6 +123,9 @@ impl Quota {
             .collect();
         let mut days = Days::new(&settings.time_zone);
         let mut paused_until = None;
+        let day_windows: Vec<usize> = (0..settings.windows.len())
+            .filter(|index| settings.windows[*index].span == Span::Day)
+            .collect();
         if let Some(record) = record {
             let unsettled_ms =
                 crate::record::BLOCK_VALID_MS + settings.request_timeout_ms + LATE_ARRIVAL_MS;
@@ -124,6 +135,19 @@ impl Quota {
                     None => block.granted_at.plus_ms(unsettled_ms),
                 }
                 .plus_ms(CLOCK_ERROR_MS);
+                if block.settled_at.is_none() {
+                    let counted = day_windows
+                        .iter()
+                        .filter_map(|index| block.counts.get(*index))
+                        .max()
+                        .copied()
+                        .unwrap_or(0);
+                    days.inherit_unsettled(
+                        WallTime(block.granted_at.0),
+                        WallTime(end.0),
+                        counted,
+                    );
+                }
                 for (window, count) in rolling.iter_mut().zip(&block.counts) {
                     if let Some(window) = window {
                         window.inherit(*count, now, end);
@@ -136,6 +160,7 @@ impl Quota {
                 .map(|until| now.tick.plus_ms(until.since_ms(now.broker)));
         }
         let window_paused = vec![None; settings.windows.len()];
+        let en_next = vec![Tick(0); settings.windows.len()];
         Self {
             journal: Journal::new(&settings, record),
             settings,
@@ -145,7 +170,7 @@ impl Quota {
             next_permit: 0,
             paused_until,
             window_paused,
-            en_next: Tick(0),
+            en_next,
             op_since_en: 0,
         }
     }
@@ -162,11 +187,18 @@ impl Quota {
             self.paused_until = None;
         }
         let en_share_due = lane == Lane::En && self.op_since_en + 1 >= EN_SHARE;
-        if lane == Lane::En && !en_share_due && now.tick < self.en_next {
-            return Grant::Wait {
-                until: Some(self.en_next),
-                window: "pace",
-            };
+        if lane == Lane::En && !en_share_due {
+            let next = windows
+                .iter()
+                .filter_map(|&index| self.en_next.get(index).copied())
+                .max()
+                .filter(|next| *next > now.tick);
+            if next.is_some() {
+                return Grant::Wait {
+                    until: next,
+                    window: "pace",
+                };
+            }
         }
         for &index in windows {
             if let Some(wait) = self.window_wait(now, lane, index, en_share_due) {
@@ -182,14 +214,18 @@ impl Quota {
             }
         }
         let day = self.days.spend(now.wall);
+        let op_since_en = self.op_since_en;
         match lane {
             Lane::Op => self.op_since_en = self.op_since_en.saturating_add(1),
             Lane::En => {
                 self.op_since_en = 0;
-                let step = self.pace_ms(windows);
-                // A timer that woke late may catch up one step, no more: bulk must not bunch.
-                self.en_next =
-                    Tick(self.en_next.0.max(now.tick.0.saturating_sub(step))).plus_ms(step);
+                for &index in windows {
+                    let step = self.pace_ms(index);
+                    if let Some(next) = self.en_next.get_mut(index) {
+                        // A timer that woke late may catch up one step, no more: bulk must not bunch.
+                        *next = Tick(next.0.max(now.tick.0.saturating_sub(step))).plus_ms(step);
+                    }
+                }
             }
         }
         self.next_permit += 1;
@@ -198,8 +234,10 @@ impl Quota {
             id,
             Permit {
                 windows,
+                lane,
                 block,
                 day,
+                op_since_en,
             },
         );
         Grant::Granted(id)
@@ -251,17 +289,31 @@ impl Quota {
         }
     }
 
-    /// Spacing of enrichment: the narrowest rolling window's span over its limit.
-    fn pace_ms(&self, windows: &[usize]) -> u64 {
-        windows
-            .iter()
-            .filter_map(|&index| self.settings.windows.get(index))
-            .filter_map(|spec| match spec.span {
-                Span::RollingMs(span_ms) => Some(span_ms / u64::from(spec.limit.max(1))),
-                Span::Day => None,
+    /// Spacing of enrichment in a window: a rolling window's span over its limit.
+    fn pace_ms(&self, index: usize) -> u64 {
+        self.settings
+            .windows
+            .get(index)
+            .map_or(0, |spec| match spec.span {
+                Span::RollingMs(span_ms) => span_ms / u64::from(spec.limit.max(1)),
+                Span::Day => 0,
             })
-            .max()
-            .unwrap_or(0)
+    }
+
+    /// The permit was never used: lane and pace stand as if it had not been granted.
+    fn undo_turn(&mut self, held: &Permit) {
+        match held.lane {
+            Lane::Op => self.op_since_en = self.op_since_en.saturating_sub(1),
+            Lane::En => {
+                self.op_since_en = self.op_since_en.saturating_add(held.op_since_en);
+                for &index in held.windows {
+                    let step = self.pace_ms(index);
+                    if let Some(next) = self.en_next.get_mut(index) {
+                        *next = Tick(next.0.saturating_sub(step));
+                    }
+                }
+            }
+        }
     }
 
     /// Says what came of a granted request. Unknown permits are ignored, so settling twice is harmless.
@@ -279,15 +331,17 @@ impl Quota {
                 Settlement::NotSent => window.give_back(),
             }
         }
-        match settlement {
-            Settlement::NotSent => self.days.give_back(held.day),
-            Settlement::Answered | Settlement::Unanswered => self.days.settle(held.day, now.wall),
-        }
         let late_ms = if settlement == Settlement::Unanswered {
             LATE_ARRIVAL_MS
         } else {
             0
         };
+        if settlement == Settlement::NotSent {
+            self.days.give_back(held.day);
+            self.undo_turn(&held);
+        } else {
+            self.days.settle(held.day, now.wall.plus_ms(late_ms));
+        }
         self.journal.settle(
             held.block,
             held.windows,
@@ -331,7 +385,7 @@ impl Quota {
         {
             Some(index) => {
                 if let Some(slot) = self.window_paused.get_mut(index) {
-                    *slot = Some(until);
+                    *slot = Some(slot.map_or(until, |earlier| earlier.max(until)));
                 }
             }
             None => self.pause(until),
@@ -352,6 +406,27 @@ impl Quota {
     pub fn next_midnight(&self, now: Now) -> Tick {
         now.tick
             .plus_ms(self.days.next_midnight(now.wall).since_ms(now.wall).max(1))
+    }
+
+    /// Until when a CRM that says that the day is used up is believed: its next midnight. Shortly after a midnight
+    /// only for a moment: then its clock is a little behind ours, and the day before is meant.
+    pub fn day_exhausted_until(&self, now: Now) -> Tick {
+        let since_ms = now.wall.since_ms(self.days.last_midnight(now.wall));
+        if since_ms < AFTER_MIDNIGHT_MS {
+            now.tick.plus_ms(AFTER_MIDNIGHT_PAUSE_MS)
+        } else {
+            self.next_midnight(now)
+        }
+    }
+
+    /// Gives permits that were taken in advance back, for whoever comes next; written with the next journal record.
+    pub fn close(&mut self, now: Now) {
+        self.journal.close(now);
+    }
+
+    /// Whether a journal record is in the air.
+    pub const fn is_journaling(&self) -> bool {
+        self.journal.is_writing()
     }
 
     /// The journal record to write now, if one is due: a new block because permits are wanted (`wanted` windows), or

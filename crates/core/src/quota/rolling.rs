@@ -2,10 +2,15 @@
 //!
 //! Holds when each answered request leaves the window, and how many are unanswered. Memory: one tick per request in
 //! the window, so at most the limit.
+//!
+//! Ticks are whole milliseconds rounded down, so two readings `span` apart may lie up to a millisecond less apart in
+//! truth; a request leaves [`ROUNDING_MS`] later than the span for that.
 
 use std::collections::VecDeque;
 
 use crate::time::{BrokerTime, Now, Tick};
+
+const ROUNDING_MS: u64 = 1;
 
 #[derive(Debug)]
 pub(super) struct Rolling {
@@ -28,7 +33,7 @@ impl Rolling {
 
     /// Counts what a predecessor spent until `end` plus the span.
     pub(super) fn inherit(&mut self, count: u32, now: Now, end: BrokerTime) {
-        let leaves = end.plus_ms(self.span_ms);
+        let leaves = end.plus_ms(self.span_ms + ROUNDING_MS);
         if leaves <= now.broker {
             return;
         }
@@ -83,7 +88,7 @@ impl Rolling {
 
     pub(super) fn settle(&mut self, at: Tick) {
         self.give_back();
-        self.insert(at.plus_ms(self.span_ms));
+        self.insert(at.plus_ms(self.span_ms + ROUNDING_MS));
     }
 
     pub(super) fn oldest_leaves(&self, now: Tick) -> Tick {

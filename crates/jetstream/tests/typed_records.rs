@@ -1,0 +1,181 @@
+//! Ledger, floors, journals, contacts, and the broker's clock.
+
+mod common;
+
+use callflume_core::lane::Lane;
+use callflume_core::record::{ContactRecord, EffectState, JournalRecord, LedgerRecord, SCHEMA};
+use callflume_core::time::WallTime;
+use callflume_jetstream::clock::BrokerClock;
+use callflume_jetstream::contacts::Contacts;
+use callflume_jetstream::floor::{Floor, Floors};
+use callflume_jetstream::journal::Journals;
+use callflume_jetstream::kv::{Bucket, Expected};
+use callflume_jetstream::ledger::Ledger;
+
+use common::{account, site};
+
+fn record(state: EffectState) -> LedgerRecord {
+    LedgerRecord {
+        schema: SCHEMA,
+        state,
+        at: WallTime(5),
+        crm_id: Some("77".to_owned()),
+        code: None,
+    }
+}
+
+#[tokio::test]
+async fn the_ledger_remembers_effects_with_an_expiry() {
+    let site = site().await;
+    let acme = account("acme");
+    let ledger = Ledger::open(&site.broker).await.unwrap();
+    assert_eq!(ledger.read(&acme, "e1").await.unwrap(), None);
+    let sent = record(EffectState::Sent);
+    let revision = ledger
+        .swap(&acme, "e1", &sent, Expected::Absent)
+        .await
+        .unwrap();
+    let done = record(EffectState::Done);
+    ledger
+        .swap(&acme, "e1", &done, Expected::Revision(revision))
+        .await
+        .unwrap();
+    ledger.write(&acme, "e3", &sent).await.unwrap();
+    let keys = ["e1", "e2", "e3"].map(str::to_owned);
+    let found = ledger.read_many(&acme, &keys).await.unwrap();
+    let states: Vec<_> = found
+        .into_iter()
+        .map(|one| one.map(|one| one.record.state))
+        .collect();
+    assert_eq!(
+        states,
+        [Some(EffectState::Done), None, Some(EffectState::Sent)]
+    );
+    ledger.forget(&acme, "e1").await.unwrap();
+    assert_eq!(ledger.read(&acme, "e1").await.unwrap(), None);
+
+    let stream = site
+        .broker
+        .context()
+        .get_stream("KV_callflume-ledger")
+        .await
+        .unwrap();
+    let raw = stream
+        .get_last_raw_message_by_subject("$KV.callflume-ledger.acme.e3")
+        .await
+        .unwrap();
+    assert_eq!(raw.headers.get("Nats-TTL").unwrap().as_str(), "86400");
+}
+
+#[tokio::test]
+async fn floors_are_kept_per_lane_without_an_expiry() {
+    let site = site().await;
+    let acme = account("acme");
+    let floors = Floors::open(&site.broker).await.unwrap();
+    assert_eq!(
+        floors.read(Lane::Op, &acme).await.unwrap(),
+        Floor::default()
+    );
+    floors.write(Lane::Op, &acme, 41).await.unwrap();
+    floors.write(Lane::Op, &acme, 42).await.unwrap();
+    let floor = floors.read(Lane::Op, &acme).await.unwrap();
+    assert_eq!(floor.seq, 42);
+    assert!(floor.written.is_some());
+    assert_eq!(
+        floors.read(Lane::En, &acme).await.unwrap(),
+        Floor::default()
+    );
+    let stream = site
+        .broker
+        .context()
+        .get_stream("KV_callflume-ledger")
+        .await
+        .unwrap();
+    let raw = stream
+        .get_last_raw_message_by_subject("$KV.callflume-ledger.floor.op.acme")
+        .await
+        .unwrap();
+    assert!(raw.headers.get("Nats-TTL").is_none());
+}
+
+#[tokio::test]
+async fn a_journal_is_replaced_only_by_who_read_it_last() {
+    let site = site().await;
+    let acme = account("acme");
+    let journals = Journals::open(&site.broker).await.unwrap();
+    let mut journal = JournalRecord {
+        schema: SCHEMA,
+        ..JournalRecord::default()
+    };
+    let first = journals
+        .write(&acme, &journal, Expected::Absent)
+        .await
+        .unwrap();
+    journal.days.insert("2026-01-01".to_owned(), 3);
+    journals
+        .write(&acme, &journal, Expected::Revision(first))
+        .await
+        .unwrap();
+    let late = JournalRecord::default();
+    assert!(
+        journals
+            .write(&acme, &late, Expected::Revision(first))
+            .await
+            .is_err()
+    );
+    let found = journals.read(&acme).await.unwrap().unwrap();
+    assert_eq!(found.record, journal);
+}
+
+#[tokio::test]
+async fn contacts_are_found_by_alias() {
+    let site = site().await;
+    let acme = account("acme");
+    let contacts = Contacts::open(&site.broker).await.unwrap();
+    let contact = ContactRecord {
+        schema: SCHEMA,
+        crm_id: "901".to_owned(),
+        ..ContactRecord::default()
+    };
+    contacts
+        .write(&acme, &contact, ["digest-1", "digest-2"])
+        .await
+        .unwrap();
+    for alias in ["digest-1", "digest-2"] {
+        assert_eq!(
+            contacts.by_alias(&acme, alias).await.unwrap().as_ref(),
+            Some(&contact)
+        );
+    }
+    assert_eq!(contacts.by_alias(&acme, "digest-3").await.unwrap(), None);
+    assert_eq!(
+        contacts.by_alias(&account("b"), "digest-1").await.unwrap(),
+        None
+    );
+    contacts.forget_alias(&acme, "digest-2").await.unwrap();
+    assert_eq!(contacts.id_of(&acme, "digest-2").await.unwrap(), None);
+    contacts.forget(&acme, "901").await.unwrap();
+    assert_eq!(contacts.by_alias(&acme, "digest-1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_clock_agrees_with_what_the_broker_stamps() {
+    let site = site().await;
+    let clock = BrokerClock::start(&site.broker).await.unwrap();
+    let bucket = Bucket::open(&site.broker, "callflume-quotas")
+        .await
+        .unwrap();
+    for _ in 0..5 {
+        let before = clock.now();
+        bucket.put("probe", "x").await.unwrap();
+        let after = clock.now();
+        let stamped = bucket.read("probe").await.unwrap().unwrap().created;
+        // The estimate's own bound, and a millisecond for rounding.
+        let slack = i64::try_from(clock.uncertainty().as_millis()).unwrap() + 1;
+        assert!(
+            before.0 - slack <= stamped.0 && stamped.0 <= after.0 + slack,
+            "{before:?} {stamped:?} {after:?} ± {slack}"
+        );
+    }
+    clock.synchronise().await.unwrap();
+}

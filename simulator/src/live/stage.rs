@@ -1,0 +1,233 @@
+//! Broker, fake CRM and configuration of a run: raised, ready, torn down with the value.
+//!
+//! Everything is real but the CRM, which is the model behind HTTP. The account is prepared the way an operator would
+//! leave it: streams and buckets provisioned, Callflume's own properties present in the CRM.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use callflume_core::account::AccountId;
+use callflume_core::config::{AccountConfig, SecretRef};
+use callflume_core::effect::Object;
+use callflume_crm::hubspot::setup::required_properties;
+use callflume_jetstream::provision::{self, ProvisionSettings};
+use callflume_jetstream::{Broker, connect};
+use callflume_testkit::Server;
+
+use crate::hubspot::{
+    App, CustomProperty, HubSpot, HubSpotConfig, HubSpotServer, ObjectKind, SeededContact,
+    ServerOptions,
+};
+
+/// Environment variable that holds the fake CRM's token; workers started by a run get it.
+pub const TOKEN_VARIABLE: &str = "CALLFLUME_FAKE_HUBSPOT_TOKEN";
+/// Its value. It opens nothing but the fake.
+pub const TOKEN: &str = "sim-token";
+/// The account of a run.
+pub const ACCOUNT: &str = "demo";
+
+/// What is raised.
+#[derive(Debug, Clone)]
+pub struct StageSettings {
+    /// Port of the broker; a free one for 0.
+    pub broker_port: u16,
+    /// Where the broker stores; a temporary folder without one.
+    pub store_dir: Option<PathBuf>,
+    /// Port of the fake CRM; a free one for 0.
+    pub crm_port: u16,
+    /// The fake CRM.
+    pub hubspot: HubSpotConfig,
+    /// Contacts that are there before, without our key.
+    pub contacts: u32,
+    /// Seed of these contacts.
+    pub seed: u64,
+    /// Limit profile and share of the account.
+    pub profile: String,
+    /// See [`AccountConfig::share_percent`].
+    pub share_percent: u32,
+    /// Bytes the broker's streams and buckets may take together.
+    pub broker_bytes: u64,
+}
+
+impl Default for StageSettings {
+    fn default() -> Self {
+        Self {
+            broker_port: 0,
+            store_dir: None,
+            crm_port: 0,
+            hubspot: HubSpotConfig::default(),
+            contacts: 0,
+            seed: 1,
+            profile: "private_professional".to_owned(),
+            share_percent: 80,
+            broker_bytes: 8 << 30,
+        }
+    }
+}
+
+/// A raised stage.
+#[derive(Debug)]
+pub struct Stage {
+    /// The broker; ours to kill.
+    pub server: Server,
+    /// A connection to it for whoever runs the stage.
+    pub broker: Broker,
+    /// The fake CRM's address.
+    pub hubspot: HubSpotServer,
+    /// The account.
+    pub account: AccountId,
+    /// Its configuration, as applied.
+    pub config: AccountConfig,
+    /// Contacts that were there before.
+    pub contacts: Vec<SeededContact>,
+    model: Arc<Mutex<HubSpot>>,
+}
+
+/// Why a stage can't be raised. All of these are the environment's faults.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The broker's binary or process.
+    #[error("{code}: {0}", code = callflume_core::codes::SERVER_START)]
+    Server(#[from] callflume_testkit::Error),
+    /// The broker's answers.
+    #[error(transparent)]
+    Broker(#[from] callflume_jetstream::Error),
+    /// The fake CRM can't be set up as asked.
+    #[error("the fake CRM can't be set up: {0}")]
+    Model(#[from] crate::hubspot::SetupError),
+    /// The fake CRM's port.
+    #[error("the fake CRM can't listen: {0}")]
+    Listen(#[from] std::io::Error),
+    /// The account.
+    #[error(transparent)]
+    Config(#[from] callflume_core::config::BadConfig),
+}
+
+/// Epoch milliseconds.
+pub fn epoch_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Stage {
+    /// Raises everything.
+    pub async fn raise(settings: StageSettings) -> Result<Self, Error> {
+        let mut builder = Server::builder().own_process_group(true);
+        if settings.broker_port != 0 {
+            builder = builder.client_port(settings.broker_port);
+        }
+        if let Some(dir) = &settings.store_dir {
+            builder = builder.store_dir(dir);
+        }
+        let server = builder.start().await?;
+        let broker = connect::connect(&broker_settings(server.url()), "stage").await?;
+        provision::apply(&broker, &ProvisionSettings::within(settings.broker_bytes)).await?;
+
+        let mut hubspot = settings.hubspot;
+        hubspot.properties.extend(own_properties());
+        if hubspot.apps.iter().all(|app| app.token != TOKEN) {
+            hubspot.apps.push(App::private(TOKEN));
+        }
+        let time_zone = hubspot.time_zone.clone();
+        let mut model = HubSpot::new(hubspot)?;
+        let contacts = model.seed_contacts(settings.contacts, settings.seed)?;
+        let model = Arc::new(Mutex::new(model));
+        let listen =
+            (settings.crm_port != 0).then(|| SocketAddr::from(([127, 0, 0, 1], settings.crm_port)));
+        let hubspot = HubSpotServer::start(
+            model.clone(),
+            ServerOptions {
+                listen,
+                ..ServerOptions::default()
+            },
+            epoch_ms,
+        )
+        .await?;
+
+        let account: AccountId =
+            ACCOUNT
+                .parse()
+                .map_err(|error: callflume_core::account::InvalidAccountId| {
+                    callflume_core::config::BadConfig::new("accounts", error.to_string())
+                })?;
+        let config = account_config(
+            &hubspot.url(),
+            &settings.profile,
+            settings.share_percent,
+            &time_zone,
+        );
+        callflume_worker::check_account(&config)?;
+        let accounts = BTreeMap::from([(account.clone(), config.clone())]);
+        callflume_worker::apply_configs(&broker, &accounts, true).await?;
+        Ok(Self {
+            server,
+            broker,
+            hubspot,
+            account,
+            config,
+            contacts,
+            model,
+        })
+    }
+
+    /// The fake CRM's model. Requests wait while it is held.
+    pub fn model(&self) -> MutexGuard<'_, HubSpot> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How a worker or publisher reaches the broker.
+    pub fn broker_settings(&self) -> connect::Settings {
+        broker_settings(self.server.url())
+    }
+}
+
+fn broker_settings(url: &str) -> connect::Settings {
+    connect::Settings {
+        urls: vec![url.to_owned()],
+        ..connect::Settings::default()
+    }
+}
+
+fn account_config(
+    base_url: &str,
+    profile: &str,
+    share_percent: u32,
+    time_zone: &str,
+) -> AccountConfig {
+    let mut config = AccountConfig::new(
+        "hubspot",
+        SecretRef::Env(TOKEN_VARIABLE.to_owned()),
+        profile,
+    );
+    config.base_url = Some(base_url.to_owned());
+    config.share_percent = share_percent;
+    config.time_zone = time_zone.to_owned();
+    config.default_country = Some("1".to_owned());
+    config
+}
+
+/// Callflume's own properties, as `account prepare` leaves them.
+fn own_properties() -> Vec<CustomProperty> {
+    required_properties()
+        .into_iter()
+        .map(|wanted| {
+            let object = match wanted.object {
+                Object::Contact => ObjectKind::Contacts,
+                Object::Call => ObjectKind::Calls,
+                Object::Note => ObjectKind::Notes,
+                Object::Task => ObjectKind::Tasks,
+                Object::Deal => ObjectKind::Deals,
+            };
+            CustomProperty {
+                object,
+                name: wanted.name.to_owned(),
+                unique: wanted.unique,
+            }
+        })
+        .collect()
+}
