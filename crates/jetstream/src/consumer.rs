@@ -169,7 +169,7 @@ impl AccountConsumer {
     }
 
     /// The sequence to start from: the floor, unless it is of a former stream.
-    async fn start(&self, floor: Floor) -> Result<u64, Error> {
+    pub async fn start(&self, floor: Floor) -> Result<u64, Error> {
         let state = StoredStream::new(self.broker.clone(), self.lane.stream())
             .state()
             .await?;

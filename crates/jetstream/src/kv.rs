@@ -16,7 +16,7 @@ use crate::assets::bucket_stream;
 use crate::broker::{Broker, broker_time};
 use crate::error::Error;
 pub use crate::error::SwapError;
-use crate::stored::{StoredStream, is_marker};
+use crate::stored::StoredStream;
 use crate::watch::{Watch, Watched};
 
 /// Reads that [`Bucket::read_many`] has under way at a time.
@@ -106,7 +106,7 @@ impl Bucket {
         let subject = self.subject(key)?;
         Ok(match self.stream.last(&subject).await? {
             None => KeyState::Never,
-            Some(message) if is_marker(&message) => KeyState::Gone {
+            Some(message) if is_marker(&message.headers) => KeyState::Gone {
                 revision: message.sequence,
             },
             Some(message) => KeyState::Present(entry(message)),
@@ -125,7 +125,7 @@ impl Bucket {
             .stream
             .last_fast(&subject)
             .await?
-            .filter(|message| !is_marker(message))
+            .filter(|message| !is_marker(&message.headers))
             .map(entry))
     }
 
@@ -297,6 +297,14 @@ impl Bucket {
         let ttl = (self.allows_ttl && !self.keeps_history).then_some(DELETION_VISIBLE);
         expiring(PublishMessage::build().headers(headers), ttl)
     }
+}
+
+/// Whether a message with these headers stands for "this key has no value": deleted, purged or expired.
+pub(crate) fn is_marker(headers: &HeaderMap) -> bool {
+    headers
+        .get("KV-Operation")
+        .is_some_and(|operation| matches!(operation.as_str(), "DEL" | "PURGE"))
+        || headers.get(header::NATS_MARKER_REASON).is_some()
 }
 
 /// The broker takes whole seconds, from 1. Rounded up: a value must not go before its time.

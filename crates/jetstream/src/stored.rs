@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::StatusCode;
-use async_nats::header;
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::RawMessage;
 use callflume_core::time::BrokerTime;
@@ -350,15 +349,6 @@ fn unexpected_status(status: StatusCode, description: Option<&str>, what: String
         broker_code: u64::from(status.as_u16()),
         description: description.unwrap_or("no reason given").to_owned(),
     }
-}
-
-/// Whether a stored message stands for "this key has no value".
-pub(crate) fn is_marker(message: &StreamMessage) -> bool {
-    message
-        .headers
-        .get("KV-Operation")
-        .is_some_and(|operation| matches!(operation.as_str(), "DEL" | "PURGE"))
-        || message.headers.get(header::NATS_MARKER_REASON).is_some()
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use async_nats::header;
 use async_nats::jetstream::consumer::push::{Ordered, OrderedConfig};
 use async_nats::jetstream::consumer::{DeliverPolicy, ReplayPolicy};
 use async_nats::jetstream::stream::ConsumerErrorKind;
@@ -17,7 +16,7 @@ use futures_util::{Stream, StreamExt as _};
 
 use crate::broker::broker_time;
 use crate::error::Error;
-use crate::kv::Bucket;
+use crate::kv::{Bucket, is_marker};
 
 /// Silence after which the broker is asked whether anything is still to come. Only while catching up.
 const QUIET: Duration = Duration::from_secs(1);
@@ -178,10 +177,7 @@ impl Watch {
             self.caught_up = true;
             self.tell = true;
         }
-        let gone = message.headers.as_ref().is_some_and(|headers| {
-            headers.get("KV-Operation").is_some()
-                || headers.get(header::NATS_MARKER_REASON).is_some()
-        });
+        let gone = message.headers.as_ref().is_some_and(is_marker);
         Ok(Change {
             key: self.bucket.key_of(&message.subject).to_owned(),
             value: (!gone).then(|| message.payload.clone()),

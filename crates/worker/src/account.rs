@@ -234,10 +234,23 @@ impl Task {
         status: watch::Sender<Option<AccountStatus>>,
     ) -> Result<Self, Ended> {
         let store = Store::open(&shared.broker, &account).await?;
+        let mut consumers = Vec::with_capacity(2);
         let mut floors = [0; 2];
         for lane in Lane::ALL {
-            floors[lane as usize] = store.floors.read(lane, &account).await?;
+            let floor = store.floors.read(lane, &account).await?;
+            let consumer = AccountConsumer::open(
+                &shared.events,
+                lane,
+                &account,
+                ConsumerSettings::default(),
+                floor,
+            )
+            .await?;
+            // Not the floor as it was written: that of a stream which is gone says nothing about this one.
+            floors[lane as usize] = consumer.start(floor).await?;
+            consumers.push(consumer);
         }
+        let consumers = <[AccountConsumer; 2]>::try_from(consumers).map_err(|_| Ended::LaneEnded)?;
         let journal = store.journals.read(&account).await?;
         let journal_revision = journal.as_ref().map(|stored| stored.revision);
         let sender = Sender::new(&config)?;
@@ -249,16 +262,6 @@ impl Task {
             journal.map(|stored| stored.record),
             seed,
         )?;
-        let open = |lane: Lane| {
-            AccountConsumer::open(
-                &shared.events,
-                lane,
-                &account,
-                ConsumerSettings::default(),
-                floors[lane as usize],
-            )
-        };
-        let consumers = [open(Lane::Op).await?, open(Lane::En).await?];
         let dispatcher = Dispatcher::new(setup, shared.now())?;
         let (report, inputs) = mpsc::channel(INPUTS_MAX);
         let held = [HeldMessages::default(), HeldMessages::default()];

@@ -12,6 +12,7 @@ use callflume_core::dispatcher::{self, Input};
 use callflume_core::event::ContentType;
 use callflume_core::lane::{Lane, SubjectParts};
 use callflume_jetstream::consumer::AccountConsumer;
+use callflume_jetstream::floor::Floor;
 use callflume_jetstream::delivery::{AckToken, Delivery};
 use callflume_jetstream::pull::PullError;
 use tokio::sync::mpsc;
@@ -80,7 +81,7 @@ pub(crate) async fn run(
     while let Some(command) = next.take() {
         let input = match command {
             Command::Resync { floor } => {
-                if let Err(error) = consumer.reset(floor).await {
+                if let Err(error) = consumer.reset(Floor::at(floor)).await {
                     tracing::warn!(%lane, account = %consumer.account(), %error, "a consumer could not be set back; trying again");
                     tokio::time::sleep(PAUSE).await;
                     next = Some(Command::Resync { floor });
