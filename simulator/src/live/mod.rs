@@ -3,5 +3,18 @@
 //! | module | subject |
 //! | --- | --- |
 //! | `stage` | broker, fake CRM and configuration, raised and torn down |
+//! | `run` | one scenario from start to judgement |
+//! | `voice` | publishing as planned, latencies |
+//! | `worker_process` | workers to be killed |
+//! | `meter` | whether the machine is fit to measure on |
+//! | `progress` | what is shown meanwhile |
 
+mod meter;
+mod progress;
+mod run;
 pub mod stage;
+mod voice;
+mod worker_process;
+
+pub use run::{Error, LiveRun, Options, run};
+pub use worker_process::{Launch, WorkerProcess};

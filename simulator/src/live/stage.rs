@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callflume_core::account::AccountId;
-use callflume_core::config::{AccountConfig, SecretRef};
+use callflume_core::config::{AccountConfig, BadConfig, SecretRef};
 use callflume_core::effect::Object;
 use callflume_crm::hubspot::setup::required_properties;
 use callflume_jetstream::provision::{self, ProvisionSettings};
@@ -103,7 +103,7 @@ pub enum Error {
     Listen(#[from] std::io::Error),
     /// The account.
     #[error(transparent)]
-    Config(#[from] callflume_core::config::BadConfig),
+    Config(#[from] BadConfig),
 }
 
 /// Epoch milliseconds.
@@ -128,11 +128,7 @@ impl Stage {
         let broker = connect::connect(&broker_settings(server.url()), "stage").await?;
         provision::apply(&broker, &ProvisionSettings::within(settings.broker_bytes)).await?;
 
-        let mut hubspot = settings.hubspot;
-        hubspot.properties.extend(own_properties());
-        if hubspot.apps.iter().all(|app| app.token != TOKEN) {
-            hubspot.apps.push(App::private(TOKEN));
-        }
+        let hubspot = with_own_properties(settings.hubspot);
         let time_zone = hubspot.time_zone.clone();
         let mut model = HubSpot::new(hubspot)?;
         let contacts = model.seed_contacts(settings.contacts, settings.seed)?;
@@ -149,12 +145,7 @@ impl Stage {
         )
         .await?;
 
-        let account: AccountId =
-            ACCOUNT
-                .parse()
-                .map_err(|error: callflume_core::account::InvalidAccountId| {
-                    callflume_core::config::BadConfig::new("accounts", error.to_string())
-                })?;
+        let account = account_id()?;
         let config = account_config(
             &hubspot.url(),
             &settings.profile,
@@ -193,12 +184,24 @@ fn broker_settings(url: &str) -> connect::Settings {
     }
 }
 
-fn account_config(
-    base_url: &str,
-    profile: &str,
-    share_percent: u32,
-    time_zone: &str,
-) -> AccountConfig {
+/// The account of a run.
+pub fn account_id() -> Result<AccountId, BadConfig> {
+    ACCOUNT.parse().map_err(|error: callflume_core::account::InvalidAccountId| {
+        BadConfig::new("accounts", error.to_string())
+    })
+}
+
+/// The fake CRM as `account prepare` leaves it: with Callflume's own properties and the token that workers use.
+pub fn with_own_properties(mut hubspot: HubSpotConfig) -> HubSpotConfig {
+    hubspot.properties.extend(own_properties());
+    if hubspot.apps.iter().all(|app| app.token != TOKEN) {
+        hubspot.apps.push(App::private(TOKEN));
+    }
+    hubspot
+}
+
+/// The configuration of a run's account.
+pub fn account_config(base_url: &str, profile: &str, share_percent: u32, time_zone: &str) -> AccountConfig {
     let mut config = AccountConfig::new(
         "hubspot",
         SecretRef::Env(TOKEN_VARIABLE.to_owned()),

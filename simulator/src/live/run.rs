@@ -1,0 +1,372 @@
+//! One scenario in real time, from an empty folder to what was measured.
+//!
+//! Order: broker and fake CRM → cache warmed by a worker that is then stopped → backlog published → workers started and
+//! calls begun at the same instant → kills as planned → everything settled, or the scenario's patience at its end.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use callflume_core::event::EventId;
+use callflume_core::lane::Lane;
+use callflume_jetstream::dead::{DeadFilter, DeadLetters, ListFrom};
+use callflume_worker::services;
+
+use super::meter::{BarePublisher, StallMeter};
+use super::progress::{Progress, Seen};
+use super::stage::{self, Stage, StageSettings, epoch_ms};
+use super::voice::{Latencies, Voice};
+use super::worker_process::{Launch, WorkerProcess};
+use crate::hubspot::{ObjectKind, WriteKind};
+use crate::oracle::{self, Judgement};
+use crate::report::{Baseline, BlockRatio, Facts, Mode, Summary, WorkerFacts};
+use crate::scenario::Scenario;
+use crate::traffic::{Plan, PlanError};
+
+/// Tasks that publish at the same time while the backlog is filled.
+const BACKLOG_TASKS: usize = 200;
+/// From the end of preparations to the first call.
+const LEAD: Duration = Duration::from_millis(500);
+/// How often memory, progress and the broker are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Patience with a warm-up.
+const WARM_MAX: Duration = Duration::from_secs(180);
+
+/// How a run is carried out.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How workers are started.
+    pub launch: Launch,
+    /// Where logs go.
+    pub log_dir: PathBuf,
+    /// Show progress on standard error.
+    pub progress: bool,
+}
+
+/// What was measured.
+#[derive(Debug)]
+pub struct LiveRun {
+    /// The oracle's judgement.
+    pub judgement: Judgement,
+    /// What was published.
+    pub plan: Arc<Plan>,
+    /// From call to acknowledgement, microseconds.
+    pub publish: Latencies,
+    /// From planned instant to call, microseconds.
+    pub lag: Latencies,
+    /// The bare loop, microseconds.
+    pub bare: Latencies,
+    /// Ours over bare per pair of blocks, p50 and p99.
+    pub ratios: Vec<(f64, f64)>,
+    /// Share of the time the machine stood still, percent.
+    pub stalls_pct: f64,
+    /// Workers killed.
+    pub kills: u64,
+    /// Worst time from a kill to the first operational effect in the CRM, milliseconds; none without kills.
+    pub takeover_ms_max: Option<u64>,
+    /// Most memory of a worker, MiB, where the system says.
+    pub rss_mib_max: Option<f64>,
+    /// Whether everything was settled in time.
+    pub drained: bool,
+    /// The first publish failures, as codes.
+    pub publish_failures: Vec<String>,
+    /// Version of the broker.
+    pub broker_version: String,
+}
+
+impl LiveRun {
+    /// The report of this run; `command` makes it again.
+    pub fn summary(&self, scenario: &Scenario, command: String) -> Summary {
+        let baseline = Baseline {
+            bare_us: self.bare.clone(),
+            stalls_pct: self.stalls_pct,
+            lag_us: self.lag.clone(),
+            blocks: self.ratios.iter().map(|(p50, p99)| BlockRatio { p50: *p50, p99: *p99 }).collect(),
+        };
+        let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+        let mut environment = std::collections::BTreeMap::from([
+            ("callflume".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+            ("nats_server".to_owned(), self.broker_version.clone()),
+            ("cores".to_owned(), cores.to_string()),
+            ("build".to_owned(), if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned()),
+            ("settled_in_time".to_owned(), self.drained.to_string()),
+        ]);
+        for (number, failure) in self.publish_failures.iter().enumerate() {
+            environment.insert(format!("publish_failure_{number:02}"), failure.clone());
+        }
+        Summary::new(&Facts {
+            scenario,
+            plan: &self.plan,
+            mode: Mode::RealTime,
+            judgement: &self.judgement,
+            publish_us: Some(&self.publish),
+            baseline: Some(&baseline),
+            workers: Some(WorkerFacts {
+                kills: self.kills,
+                takeover_ms_max: self.takeover_ms_max.map(|ms| ms as f64),
+                rss_mb_max: self.rss_mib_max,
+            }),
+            environment,
+            command,
+        })
+    }
+}
+
+/// Why there is no result. All but `Plan` are the environment's faults.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Broker, fake CRM or account.
+    #[error(transparent)]
+    Stage(#[from] stage::Error),
+    /// Publishing.
+    #[error(transparent)]
+    Publisher(#[from] callflume_client::ConnectError),
+    /// The bare loop or the broker's own interface.
+    #[error("the broker: {0}")]
+    Broker(String),
+    /// Worker processes.
+    #[error("a worker process: {0}")]
+    Worker(String),
+    /// The scenario.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+impl From<callflume_jetstream::Error> for Error {
+    fn from(error: callflume_jetstream::Error) -> Self {
+        Self::Stage(error.into())
+    }
+}
+
+/// Runs a scenario.
+pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Error> {
+    let progress = Progress::new(options.progress, scenario);
+    progress.say("starting broker and fake HubSpot");
+    let stage = Stage::raise(StageSettings {
+        hubspot: scenario.hubspot_config(),
+        contacts: scenario.crm.contacts,
+        seed: scenario.seed,
+        profile: scenario.crm.profile.clone(),
+        share_percent: scenario.crm.share_percent,
+        ..StageSettings::default()
+    })
+    .await?;
+    let bare = BarePublisher::start(stage.server.url()).await.map_err(|error| Error::Broker(error.to_string()))?;
+    let publisher = callflume_client::Publisher::connect(callflume_client::Settings::at([stage.server.url()])).await?;
+    if scenario.warm {
+        warm(&stage, options, &progress).await?;
+    }
+
+    let backlog_s = scenario.backlog.enrichment as u64 / 400;
+    let planned_start = epoch_ms() + i64::try_from(backlog_s * 1_000).unwrap_or(0) + 3_000;
+    let plan = Arc::new(Plan::generate(scenario, &stage.account, planned_start, &stage.contacts)?);
+    let voice = Voice::new(publisher.clone(), bare, plan.clone(), scenario.publish_twice);
+    if !plan.backlog.is_empty() {
+        progress.say(&format!("publishing {} events that will be waiting", plan.backlog.len()));
+    }
+    let ratios = voice.backlog(BACKLOG_TASKS).await;
+
+    let mut workers = Vec::new();
+    for number in 0..scenario.workers.count.max(1) {
+        workers.push(start_worker(&stage, options, &format!("worker-{number}.log"))?);
+    }
+    let wait_ms = u64::try_from(plan.start_ms - epoch_ms()).unwrap_or(0);
+    let start = Instant::now() + Duration::from_millis(wait_ms).max(LEAD);
+    let started_ms = epoch_ms() + i64::try_from(Duration::from_millis(wait_ms).max(LEAD).as_millis()).unwrap_or(0);
+    for fault in &scenario.crm.faults {
+        stage.model().add_fault(fault.fault(started_ms));
+    }
+    progress.say("calls are running");
+    let stalls = StallMeter::start();
+    let calls = tokio::spawn({
+        let voice = voice.clone();
+        async move { voice.calls(start).await }
+    });
+    let watch = Watch { stage: &stage, scenario, plan: &plan, voice: &voice, progress: &progress, start };
+    let kills = watch.until_done(&mut workers, calls).await?;
+    let stalls_pct = stalls.stalls_pct();
+    let drained = watch.drain(&mut workers).await?;
+
+    for worker in &mut workers {
+        worker.sample();
+    }
+    let rss_mib_max = workers.iter().filter_map(WorkerProcess::rss_mib_max).reduce(f64::max);
+    for worker in workers {
+        worker.stop().await.map_err(|error| Error::Worker(error.to_string()))?;
+    }
+    let dead = dead_ids(&stage).await?;
+    let measured = voice.measured();
+    publisher.close().await;
+    let broker_version = stage.broker.client().server_info().version;
+    let model = stage.model();
+    let judgement = oracle::judge(&plan, &measured.published, &model, &stage.contacts, &dead);
+    let takeover_ms_max = kills.iter().map(|kill_ms| takeover_ms(&model, *kill_ms)).max().flatten();
+    progress.done();
+    drop(model);
+    Ok(LiveRun {
+        judgement,
+        plan,
+        publish: measured.publish,
+        lag: measured.lag,
+        bare: measured.bare,
+        ratios,
+        stalls_pct,
+        kills: kills.len() as u64,
+        takeover_ms_max,
+        rss_mib_max,
+        drained,
+        publish_failures: measured.failures,
+        broker_version,
+    })
+}
+
+fn start_worker(stage: &Stage, options: &Options, log: &str) -> Result<WorkerProcess, Error> {
+    WorkerProcess::start(options.launch.clone(), stage.server.url(), &options.log_dir.join(log))
+        .map_err(|error| Error::Worker(error.to_string()))
+}
+
+/// Has a worker read all contacts into the cache, and stops it.
+async fn warm(stage: &Stage, options: &Options, progress: &Progress) -> Result<(), Error> {
+    progress.say("warming the contact cache");
+    let mut worker = start_worker(stage, options, "worker-warm.log")?;
+    let deadline = Instant::now() + WARM_MAX;
+    let wanted = stage.contacts.len() as u64;
+    let mut asked = false;
+    loop {
+        if let Some(status) = worker.ended().map_err(|error| Error::Worker(error.to_string()))? {
+            return Err(Error::Worker(format!("it ended by itself ({status}); its log: {}", last_words(&options.log_dir.join("worker-warm.log")))));
+        }
+        if Instant::now() > deadline {
+            return Err(Error::Worker(format!("the cache was not warm after {} s", WARM_MAX.as_secs())));
+        }
+        if !asked {
+            asked = services::warm(&stage.broker, &stage.account, Duration::from_millis(500)).await.is_some();
+            continue;
+        }
+        let found = services::status(&stage.broker, Duration::from_millis(300)).await.unwrap_or_default();
+        let account = found.iter().flat_map(|worker| &worker.accounts).find(|account| account["account"] == stage.account.as_str());
+        if let Some(account) = account {
+            let warmed = account["warmed"].as_u64().unwrap_or(0);
+            progress.warmed(warmed, wanted);
+            if warmed >= wanted && account["warming"] == false {
+                break;
+            }
+        }
+    }
+    worker.stop().await.map_err(|error| Error::Worker(error.to_string()))
+}
+
+fn last_words(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().rev().take(5).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
+}
+
+struct Watch<'a> {
+    stage: &'a Stage,
+    scenario: &'a Scenario,
+    plan: &'a Plan,
+    voice: &'a Voice,
+    progress: &'a Progress,
+    start: Instant,
+}
+
+impl Watch<'_> {
+    /// Kills as planned, until every event is published; answers when workers were killed, epoch milliseconds.
+    async fn until_done(&self, workers: &mut [WorkerProcess], mut calls: tokio::task::JoinHandle<()>) -> Result<Vec<i64>, Error> {
+        let mut planned: Vec<u64> = self.scenario.workers.kill_at_s.clone();
+        planned.sort_unstable();
+        let mut kills = Vec::new();
+        loop {
+            if let Some(at_s) = planned.first().copied()
+                && self.start.elapsed() >= Duration::from_secs(at_s)
+                && Instant::now() >= self.start
+            {
+                planned.remove(0);
+                let victim = kills.len() % workers.len().max(1);
+                if let Some(worker) = workers.get_mut(victim) {
+                    kills.push(epoch_ms());
+                    worker.kill_and_restart().await.map_err(|error| Error::Worker(error.to_string()))?;
+                    self.progress.say("a worker was killed and started again");
+                }
+            }
+            self.look(workers)?;
+            tokio::select! {
+                ended = &mut calls => {
+                    ended.map_err(|error| Error::Worker(format!("publishing broke: {error}")))?;
+                    return Ok(kills);
+                }
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Waits until everything stored is settled; answers whether it was, in time.
+    async fn drain(&self, workers: &mut [WorkerProcess]) -> Result<bool, Error> {
+        let deadline = Instant::now() + Duration::from_secs(self.scenario.drain_s_max);
+        self.progress.say("calls are over; waiting until everything is settled");
+        loop {
+            self.look(workers)?;
+            if self.unsettled().await? == 0 {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn look(&self, workers: &mut [WorkerProcess]) -> Result<(), Error> {
+        for worker in workers {
+            worker.sample();
+            if let Some(status) = worker.ended().map_err(|error| Error::Worker(error.to_string()))? {
+                return Err(Error::Worker(format!("it ended by itself ({status}); see its log")));
+            }
+        }
+        let elapsed_ms = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let requests = self.stage.model().counters().requests;
+        self.progress.show(Seen {
+            elapsed_ms,
+            running: self.plan.concurrent_at(elapsed_ms),
+            acked: self.voice.acked.load(Ordering::Relaxed),
+            requests,
+        });
+        Ok(())
+    }
+
+    /// Events stored and not acknowledged by a worker.
+    async fn unsettled(&self) -> Result<u64, Error> {
+        let mut left = 0;
+        for lane in Lane::ALL {
+            let consumer: async_nats::jetstream::consumer::PullConsumer = self
+                .stage
+                .broker
+                .context()
+                .get_consumer_from_stream(lane.consumer(&self.stage.account), lane.stream())
+                .await
+                .map_err(|error| Error::Broker(error.to_string()))?;
+            let info = consumer.cached_info();
+            left += info.num_pending + info.num_ack_pending as u64;
+        }
+        Ok(left)
+    }
+}
+
+async fn dead_ids(stage: &Stage) -> Result<BTreeSet<EventId>, Error> {
+    let letters = DeadLetters::new(&stage.broker).list(&DeadFilter::default(), ListFrom::Sequence(1), usize::MAX).await?;
+    Ok(letters.into_iter().filter_map(|stored| EventId::new(stored.letter.event_id?)).collect())
+}
+
+/// From a kill to the first operational effect after the old worker's last answer could have come: the first call, task
+/// or deal written by a request that arrived later than the kill.
+fn takeover_ms(model: &crate::hubspot::HubSpot, kill_ms: i64) -> Option<u64> {
+    model
+        .writes()
+        .iter()
+        .filter(|write| write.at_ms > kill_ms && matches!(write.kind, WriteKind::Create | WriteKind::Update))
+        .find(|write| matches!(write.object, ObjectKind::Calls | ObjectKind::Tasks | ObjectKind::Deals))
+        .map(|write| u64::try_from(write.at_ms - kill_ms).unwrap_or(0))
+}

@@ -1,0 +1,206 @@
+//! The load-test command.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use callflume_sim::live::{self, Launch};
+use callflume_sim::report::{self, Summary, Verdict};
+use callflume_sim::scenario::Scenario;
+use callflume_sim::{virtual_run, worker_command};
+use clap::{Parser, Subcommand};
+
+/// Runs load tests against a fake HubSpot and judges them: nothing lost, nothing doubled, nothing above the limit.
+#[derive(Debug, Parser)]
+#[command(name = "callflume-sim", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0   every objective holds, or the machine is unfit to judge latency (with a warning)
+  2   wrong arguments or scenario file
+  3   the environment failed (no nats-server, a port in use, a worker that ended)
+  98  the machine is unfit to judge latency and --require-fit was given
+  99  an objective was missed
+
+Examples:
+  callflume-sim run loadtests/smoke.toml
+  callflume-sim run loadtests/crash.toml --virtual --seed 7 --trace trace.txt
+  callflume-sim run loadtests/200-calls.toml --out report --require-fit";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a scenario file and prints the verdict.
+    Run {
+        /// The scenario, TOML; see loadtests/.
+        file: PathBuf,
+        /// Under virtual time: the same decisions without waiting, byte for byte repeatable.
+        #[arg(long = "virtual")]
+        virtual_time: bool,
+        /// Replaces the scenario's seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Writes what happened, line by line, into this file (with --virtual).
+        #[arg(long, requires = "virtual_time", value_name = "FILE")]
+        trace: Option<PathBuf>,
+        /// Writes summary.json and summary.md (and the workers' logs) into this folder.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+        /// Prints summary.json on standard output in place of text.
+        #[arg(long)]
+        json: bool,
+        /// An unfit machine is an error (exit code 98).
+        #[arg(long)]
+        require_fit: bool,
+        /// Judges only what does not depend on the machine's speed.
+        #[arg(long)]
+        correctness_only: bool,
+        /// No progress.
+        #[arg(long, short)]
+        quiet: bool,
+    },
+    /// A worker process of a run.
+    #[command(hide = true)]
+    Worker {
+        /// The broker's address.
+        #[arg(long)]
+        broker: String,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Worker { broker } => {
+            tracing_subscriber::fmt()
+                .with_writer(std::io::stderr)
+                .with_ansi(false)
+                .init();
+            match worker_command::run(broker).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    tracing::error!(code = %error.code(), "{error}");
+                    ExitCode::from(report::EXIT_ENVIRONMENT)
+                }
+            }
+        }
+        Command::Run {
+            file,
+            virtual_time,
+            seed,
+            trace,
+            out,
+            json,
+            require_fit,
+            correctness_only,
+            quiet,
+        } => {
+            let mut scenario = match Scenario::read(&file) {
+                Ok(scenario) => scenario,
+                Err(error) => return fail(&error, report::EXIT_USAGE),
+            };
+            if let Some(seed) = seed {
+                scenario.seed = seed;
+            }
+            if correctness_only {
+                scenario.slo.judge_correctness_only();
+            }
+            let command = command_line(&file, &scenario, virtual_time);
+            let summary = if virtual_time {
+                run_virtual(&scenario, trace, command)
+            } else {
+                run_live(&scenario, out.clone(), !quiet, command).await
+            };
+            match summary {
+                Ok(summary) => finish(&summary, out, json, require_fit),
+                Err(code) => code,
+            }
+        }
+    }
+}
+
+fn command_line(file: &std::path::Path, scenario: &Scenario, virtual_time: bool) -> String {
+    let mode = if virtual_time { " --virtual" } else { "" };
+    format!(
+        "callflume-sim run {}{mode} --seed {}",
+        file.display(),
+        scenario.seed
+    )
+}
+
+fn run_virtual(
+    scenario: &Scenario,
+    trace: Option<PathBuf>,
+    command: String,
+) -> Result<Summary, ExitCode> {
+    let mut file = match trace {
+        None => None,
+        Some(path) => match std::fs::File::create(&path) {
+            Ok(file) => Some(std::io::BufWriter::new(file)),
+            Err(error) => {
+                eprintln!("{}: {error}", path.display());
+                return Err(ExitCode::from(report::EXIT_USAGE));
+            }
+        },
+    };
+    let out = file.as_mut().map(|file| file as &mut dyn std::io::Write);
+    virtual_run::run(scenario, out)
+        .map(|result| result.summary(scenario, command))
+        .map_err(|error| fail(&error, report::EXIT_USAGE))
+}
+
+async fn run_live(
+    scenario: &Scenario,
+    out: Option<PathBuf>,
+    progress: bool,
+    command: String,
+) -> Result<Summary, ExitCode> {
+    let environment =
+        |error: &dyn std::error::Error| fail(error, report::EXIT_ENVIRONMENT);
+    let launch = Launch::own(&["worker"]).map_err(|error| environment(&error))?;
+    let temporary = tempfile::tempdir().map_err(|error| environment(&error))?;
+    let log_dir = out.unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&log_dir).map_err(|error| environment(&error))?;
+    let options = live::Options {
+        launch,
+        log_dir,
+        progress,
+    };
+    live::run(scenario, &options)
+        .await
+        .map(|run| run.summary(scenario, command))
+        .map_err(|error| environment(&error))
+}
+
+fn finish(summary: &Summary, out: Option<PathBuf>, json: bool, require_fit: bool) -> ExitCode {
+    if let Some(dir) = out
+        && let Err(error) = summary.write(&dir)
+    {
+        return fail(&error, report::EXIT_ENVIRONMENT);
+    }
+    if json {
+        match summary.to_json() {
+            Ok(text) => print!("{text}"),
+            Err(error) => return fail(&error, report::EXIT_ENVIRONMENT),
+        }
+    } else {
+        let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        print!("{}", summary.render_text(color));
+    }
+    if summary.verdict == Verdict::Unfit {
+        eprintln!("This machine is too slow or too busy to judge latency; correctness holds.");
+    }
+    ExitCode::from(report::exit_code(summary.verdict, require_fit))
+}
+
+fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    eprintln!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  because: {cause}");
+        source = cause.source();
+    }
+    ExitCode::from(code)
+}

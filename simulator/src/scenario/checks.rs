@@ -1,0 +1,347 @@
+//! What a readable scenario must satisfy to be run.
+
+use super::{Arrivals, FaultAction, FaultSpec, Scenario};
+use crate::hubspot::FICTIONAL_NUMBERS;
+
+/// One step of a field's path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// A value that can't be used.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) path: Vec<Step>,
+    pub(super) problem: String,
+    pub(super) remedy: String,
+}
+
+impl Fault {
+    fn new(path: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            path: path
+                .split('.')
+                .map(|step| match step.parse() {
+                    Ok(index) => Step::Index(index),
+                    Err(_) => Step::Key(step.to_owned()),
+                })
+                .collect(),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// The path as people write it: `crm.faults[0].until_s`.
+    pub(super) fn field(&self) -> String {
+        let mut text = String::new();
+        for step in &self.path {
+            match step {
+                Step::Index(index) => text.push_str(&format!("[{index}]")),
+                Step::Key(key) if text.is_empty() => text.push_str(key),
+                Step::Key(key) => {
+                    text.push('.');
+                    text.push_str(key);
+                }
+            }
+        }
+        text
+    }
+}
+
+/// Longest run, seconds: a day of traffic with a little to spare.
+const RUN_S_MAX: u64 = 2 * 86_400;
+
+pub(super) fn check(scenario: &Scenario) -> Result<(), Fault> {
+    let name_fits = (1..=64).contains(&scenario.name.len())
+        && scenario
+            .name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if !name_fits {
+        return Err(Fault::new(
+            "name",
+            "is no name",
+            "use 1 to 64 of a-z, 0-9 and `-`",
+        ));
+    }
+    between(
+        "duration_s",
+        scenario.duration_s as f64,
+        1.0,
+        RUN_S_MAX as f64,
+    )?;
+    between(
+        "drain_s_max",
+        scenario.drain_s_max as f64,
+        0.0,
+        RUN_S_MAX as f64,
+    )?;
+    calls(scenario)?;
+    crm(scenario)?;
+    let backlog = scenario.backlog.enrichment;
+    if backlog > 0 && scenario.crm.contacts == 0 {
+        return Err(Fault::new(
+            "backlog.enrichment",
+            "a backlog is about contacts that are there, and there are none",
+            "set `crm.contacts`",
+        ));
+    }
+    between("backlog.enrichment", f64::from(backlog), 0.0, 2_000_000.0)?;
+    between(
+        "workers.count",
+        f64::from(scenario.workers.count),
+        1.0,
+        32.0,
+    )?;
+    let mut last_s = 0;
+    for (place, &at_s) in scenario.workers.kill_at_s.iter().enumerate() {
+        let path = format!("workers.kill_at_s.{place}");
+        if at_s == 0 || at_s >= scenario.duration_s {
+            return Err(Fault::new(
+                &path,
+                format!("{at_s} s is not within the run"),
+                format!(
+                    "use 1 to {} (`duration_s` − 1)",
+                    scenario.duration_s.saturating_sub(1)
+                ),
+            ));
+        }
+        if at_s <= last_s {
+            return Err(Fault::new(
+                &path,
+                format!("{at_s} s does not come after the kill before"),
+                "write the instants in rising order",
+            ));
+        }
+        last_s = at_s;
+    }
+    slo(scenario)
+}
+
+fn calls(scenario: &Scenario) -> Result<(), Fault> {
+    let calls = &scenario.calls;
+    between(
+        "calls.concurrent",
+        f64::from(calls.concurrent),
+        1.0,
+        10_000.0,
+    )?;
+    between("calls.compress", calls.compress, 1.0, 100.0)?;
+    between("calls.durations.mu", calls.durations.mu, 0.0, 10.0)?;
+    between("calls.durations.sigma", calls.durations.sigma, 0.01, 3.0)?;
+    between(
+        "calls.durations.max_s",
+        calls.durations.max_s,
+        1.0,
+        86_400.0,
+    )?;
+    let mix = &calls.mix;
+    for (path, share) in [
+        ("calls.hang_up_share", calls.hang_up_share),
+        ("calls.unknown_share", calls.unknown_share),
+        ("calls.redial_share", calls.redial_share),
+        ("calls.outbound_share", calls.outbound_share),
+        ("calls.mix.identified_share", mix.identified_share),
+        ("calls.mix.task_share", mix.task_share),
+        ("calls.mix.transfer_share", mix.transfer_share),
+        ("calls.mix.deal_share", mix.deal_share),
+        ("calls.mix.opt_out_share", mix.opt_out_share),
+        (
+            "calls.mix.outcome_property_share",
+            mix.outcome_property_share,
+        ),
+        ("calls.mix.note_share", mix.note_share),
+        ("calls.mix.transcript_share", mix.transcript_share),
+        ("calls.mix.sentiment_share", mix.sentiment_share),
+        ("calls.mix.recording_share", mix.recording_share),
+        ("calls.mix.enriched_share", mix.enriched_share),
+        ("calls.mix.analytics_share", mix.analytics_share),
+    ] {
+        between(path, share, 0.0, 1.0)?;
+    }
+    if calls.arrivals == Arrivals::Day && minutes(&calls.day_start).is_none() {
+        return Err(Fault::new(
+            "calls.day_start",
+            "is no time of day",
+            "write `HH:MM`, such as \"10:00\"",
+        ));
+    }
+    Ok(())
+}
+
+fn crm(scenario: &Scenario) -> Result<(), Fault> {
+    let crm = &scenario.crm;
+    if crm.vendor != callflume_crm::hubspot::NAME {
+        return Err(Fault::new(
+            "crm.vendor",
+            "there is no fake CRM of this name",
+            format!("write \"{}\"", callflume_crm::hubspot::NAME),
+        ));
+    }
+    if callflume_crm::limit_profile(&crm.vendor, &crm.profile).is_none() {
+        return Err(Fault::new(
+            "crm.profile",
+            "is no limit profile",
+            format!(
+                "use one of {}",
+                callflume_crm::limit_profile_ids(&crm.vendor).join(", ")
+            ),
+        ));
+    }
+    between(
+        "crm.share_percent",
+        f64::from(crm.share_percent),
+        1.0,
+        100.0,
+    )?;
+    between("crm.service_ms", crm.service_ms as f64, 0.0, 60_000.0)?;
+    between(
+        "crm.service_jitter_ms",
+        crm.service_jitter_ms as f64,
+        0.0,
+        60_000.0,
+    )?;
+    between(
+        "crm.search_lag_ms",
+        crm.search_lag_ms as f64,
+        0.0,
+        600_000.0,
+    )?;
+    // Half the numbers stay for callers whom the CRM doesn't know.
+    between(
+        "crm.contacts",
+        f64::from(crm.contacts),
+        0.0,
+        f64::from(FICTIONAL_NUMBERS / 2),
+    )?;
+    for (place, spec) in crm.faults.iter().enumerate() {
+        fault(&format!("crm.faults.{place}"), spec)?;
+    }
+    Ok(())
+}
+
+fn fault(path: &str, spec: &FaultSpec) -> Result<(), Fault> {
+    let at = |field: &str| format!("{path}.{field}");
+    let needs_status = matches!(
+        spec.kind,
+        FaultAction::ExecuteThenStatus | FaultAction::Status
+    );
+    match spec.status {
+        None if needs_status => {
+            return Err(Fault::new(
+                &at("kind"),
+                "a fault of this kind answers with a status, and none is given",
+                "add `status`, such as 503",
+            ));
+        }
+        Some(status) if needs_status => {
+            between(&at("status"), f64::from(status), 400.0, 599.0)?;
+        }
+        Some(_) => return Err(unused(&at("status"))),
+        None => {}
+    }
+    match (spec.kind, spec.delay_ms) {
+        (FaultAction::ExecuteSlowly, None) => {
+            return Err(Fault::new(
+                &at("kind"),
+                "a slow answer needs its delay, and none is given",
+                "add `delay_ms`",
+            ));
+        }
+        (FaultAction::ExecuteSlowly, Some(delay_ms)) => {
+            between(&at("delay_ms"), delay_ms as f64, 1.0, 600_000.0)?;
+        }
+        (_, Some(_)) => return Err(unused(&at("delay_ms"))),
+        (_, None) => {}
+    }
+    if spec.retry_after_s.is_some() && spec.kind != FaultAction::Migrating {
+        return Err(unused(&at("retry_after_s")));
+    }
+    if spec.policy.is_some() && spec.kind != FaultAction::Throttled {
+        return Err(unused(&at("policy")));
+    }
+    for (field, seconds) in [("from_s", spec.from_s), ("until_s", spec.until_s)] {
+        if let Some(seconds) = seconds {
+            between(&at(field), seconds, 0.0, RUN_S_MAX as f64)?;
+        }
+    }
+    if let (Some(from_s), Some(until_s)) = (spec.from_s, spec.until_s)
+        && until_s <= from_s
+    {
+        return Err(Fault::new(
+            &at("until_s"),
+            "the fault ends before it begins",
+            "use a second after `from_s`",
+        ));
+    }
+    if spec.until_s.is_none() && spec.times.is_none() {
+        return Err(Fault::new(
+            path,
+            "the fault never ends, so nothing can be settled",
+            "add `until_s` or `times`",
+        ));
+    }
+    Ok(())
+}
+
+fn unused(path: &str) -> Fault {
+    Fault::new(path, "has no meaning for a fault of this kind", "remove it")
+}
+
+fn slo(scenario: &Scenario) -> Result<(), Fault> {
+    let slo = &scenario.slo;
+    for (path, value) in [
+        ("slo.publish_p99_ms", slo.publish_p99_ms),
+        ("slo.op_age_p99_ms", slo.op_age_p99_ms),
+        ("slo.en_age_p99_ms", slo.en_age_p99_ms),
+        ("slo.takeover_ms", slo.takeover_ms),
+        ("slo.worker_rss_mb", slo.worker_rss_mb),
+    ] {
+        if let Some(value) = value
+            && !(value.is_finite() && value > 0.0)
+        {
+            return Err(Fault::new(
+                path,
+                format!("{value} can't be met"),
+                "use a number above 0",
+            ));
+        }
+    }
+    if let Some(ratio) = slo.publish_ratio_max {
+        between("slo.publish_ratio_max", ratio, 1.0, 100.0)?;
+    }
+    if slo.takeover_ms.is_some() && scenario.workers.kill_at_s.is_empty() {
+        return Err(Fault::new(
+            "slo.takeover_ms",
+            "no worker is killed in this scenario, so nothing is taken over",
+            "add `workers.kill_at_s` or remove it",
+        ));
+    }
+    Ok(())
+}
+
+fn between(path: &str, value: f64, low: f64, high: f64) -> Result<(), Fault> {
+    if value.is_finite() && (low..=high).contains(&value) {
+        Ok(())
+    } else {
+        Err(Fault::new(
+            path,
+            format!("{value} is out of range"),
+            format!("use {low} to {high}"),
+        ))
+    }
+}
+
+/// `HH:MM` as minutes since midnight.
+pub(super) fn minutes(text: &str) -> Option<u32> {
+    let (hours, minutes) = text.split_once(':')?;
+    let digits = |text: &str| {
+        (text.len() == 2)
+            .then(|| text.parse::<u32>().ok())
+            .flatten()
+    };
+    let (hours, minutes) = (digits(hours)?, digits(minutes)?);
+    (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+}
