@@ -1,11 +1,11 @@
 //! The simulator: fake CRMs, call traffic, faults and the oracle that judges a run.
 
 pub mod hubspot;
+pub mod live;
 pub mod oracle;
 pub mod report;
 pub mod scenario;
 pub mod traffic;
-pub mod live;
-pub mod virtual_time;
 pub mod virtual_run;
+pub mod virtual_time;
 pub mod worker_command;

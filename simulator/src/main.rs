@@ -157,8 +157,7 @@ async fn run_live(
     progress: bool,
     command: String,
 ) -> Result<Summary, ExitCode> {
-    let environment =
-        |error: &dyn std::error::Error| fail(error, report::EXIT_ENVIRONMENT);
+    let environment = |error: &dyn std::error::Error| fail(error, report::EXIT_ENVIRONMENT);
     let launch = Launch::own(&["worker"]).map_err(|error| environment(&error))?;
     let temporary = tempfile::tempdir().map_err(|error| environment(&error))?;
     let log_dir = out.unwrap_or_else(|| temporary.path().to_owned());

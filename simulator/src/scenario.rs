@@ -222,13 +222,14 @@ impl Default for Workers {
 }
 
 /// What must hold. What isn't given isn't judged, except correctness: lost, doubled, reordered and over-limit are 0 in
-/// every scenario, dead letters and unacknowledged events unless a number is given here.
+/// every scenario; dead letters, unacknowledged events and throttled requests too, unless a number is given here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Slo {
     /// 99th percentile of a publish, call to acknowledgement, milliseconds.
     pub publish_p99_ms: Option<f64>,
     /// The same as a multiple of a bare publish loop's on the same machine in the same minute, median over blocks.
+    /// Judged where the machine is not fit to judge the latency itself.
     pub publish_ratio_max: Option<f64>,
     /// 99th percentile of the age of an operational effect when the CRM holds it, milliseconds since the planned instant.
     pub op_age_p99_ms: Option<f64>,

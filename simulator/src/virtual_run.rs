@@ -90,12 +90,21 @@ pub fn run(scenario: &Scenario, out: Option<&mut dyn Write>) -> Result<VirtualRe
         model.add_fault(fault.fault(START_MS));
     }
     let account: AccountId = stage::account_id()?;
-    let config = stage::account_config("http://virtual.invalid", &scenario.crm.profile, scenario.crm.share_percent, &time_zone);
+    let config = stage::account_config(
+        "http://virtual.invalid",
+        &scenario.crm.profile,
+        scenario.crm.share_percent,
+        &time_zone,
+    );
     let setup = callflume_worker::setup(&account, &config, [0; 2], None, scenario.seed)?;
     let plan = Plan::generate(scenario, &account, START_MS, &contacts)?;
     let mut trace = Trace::new(out);
     let run = virtual_time::run(scenario, &plan, model, setup, &mut trace);
-    let dead: BTreeSet<EventId> = run.dead.iter().filter_map(|id| EventId::new(id.clone())).collect();
+    let dead: BTreeSet<EventId> = run
+        .dead
+        .iter()
+        .filter_map(|id| EventId::new(id.clone()))
+        .collect();
     let judgement = oracle::judge(&plan, &run.published, &run.hubspot, &contacts, &dead);
     Ok(VirtualResult {
         judgement,

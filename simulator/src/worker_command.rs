@@ -11,7 +11,10 @@ pub async fn run(broker: String) -> Result<(), callflume_worker::Error> {
         terminated().await;
         stop.send_replace(true);
     });
-    let settings = connect::Settings { urls: vec![broker], ..connect::Settings::default() };
+    let settings = connect::Settings {
+        urls: vec![broker],
+        ..connect::Settings::default()
+    };
     callflume_worker::run(callflume_worker::Settings::new(settings), stopped).await
 }
 

@@ -37,7 +37,7 @@ fn plan(scenario: &Scenario) -> Plan {
 
 fn main_scenario() -> Scenario {
     scenario(
-        "seed = 200\nduration_s = 300\n[calls]\nconcurrent = 200\n[backlog]\nenrichment = 500\n",
+        "seed = 200\nduration_s = 300\n[calls]\nconcurrent = 200\n[crm]\ncontacts = 1000\n[backlog]\nenrichment = 500\n",
     )
 }
 
@@ -219,6 +219,23 @@ fn a_call_has_between_two_and_three_events_of_each_lane() {
 }
 
 #[test]
+fn the_burst_has_more_operational_effects_than_the_quota_has_requests() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../loadtests");
+    let scenario = Scenario::read(&folder.join("burst.toml")).unwrap();
+    let plan = plan(&scenario);
+    let effects: usize = plan
+        .events
+        .iter()
+        .filter(|event| event.lane == Lane::Op)
+        .map(|event| event.expect.len())
+        .sum();
+    let per_ten_s = effects as f64 / scenario.duration_s as f64 * 10.0;
+    let config = scenario.hubspot_config();
+    let quota = f64::from(config.apps[0].interval_limit * scenario.crm.share_percent / 100);
+    assert!(per_ten_s > 2.0 * quota, "{per_ten_s} {quota}");
+}
+
+#[test]
 fn callers_are_known_new_and_returning_and_never_on_two_lines_at_once() {
     let scenario = scenario(
         "seed = 8\nduration_s = 1200\n[calls]\nconcurrent = 100\nredial_share = 0.1\n[crm]\ncontacts = 400\n",
@@ -276,7 +293,7 @@ fn what_is_expected_has_as_many_effects_as_the_product_plans() {
 
 #[test]
 fn a_day_follows_the_half_hours_and_a_run_starts_at_its_own_time_of_day() {
-    let text = "seed = 6\nduration_s = 86400\n[calls]\nconcurrent = 40\narrivals = \"day\"\nday_start = \"00:00\"\n";
+    let text = "seed = 6\nduration_s = 86400\n[calls]\nconcurrent = 40\narrivals = \"day\"\nday_start = \"00:00\"\n[crm]\ncontacts = 500\n";
     let plan = plan(&scenario(text));
     assert!(plan.concurrent_at(0) <= 3);
     let mut half_hours = [0_u32; 48];

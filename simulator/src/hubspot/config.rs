@@ -207,13 +207,14 @@ impl Default for Pipeline {
     }
 }
 
-/// How a value that must be unique and isn't is refused. Creating a contact with a taken e-mail address is always a 409.
+/// How a value that must be unique and isn't is refused: a key of the customer's own as well as an e-mail address, in a
+/// create, an update and an upsert. Live accounts answer in either shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UniqueConflict {
-    /// 409 `CONFLICT`, `<Object> already exists. Existing ID: <id>` in every case.
+    /// 409 `CONFLICT`, `<Object> already exists. Existing ID: <id>`.
     Conflict409,
-    /// 400 `VALIDATION_ERROR`, `Cannot set PropertyValueCoordinates{…} on <id>. <existing id> already has that value.`,
-    /// as live accounts answered in 2026 for updates and for the customer's own unique properties.
+    /// 400 `VALIDATION_ERROR`, `Cannot set PropertyValueCoordinates{…} on <id>. <existing id> already has that value.`, as
+    /// recorded in 2026. A create names the id that the record would have had.
     AlreadyHasThatValue400,
 }
 

@@ -16,6 +16,7 @@ mod config;
 mod controls;
 mod faults;
 mod filters;
+mod groups;
 mod http;
 mod limits;
 mod phone;
@@ -305,6 +306,11 @@ impl HubSpot {
             Route::CreateProperty(object) => {
                 Ok(Reply::json(201, &self.schema.create(object, &body)?))
             }
+            Route::PropertyGroups(object) => ok(self.schema.groups(object).list()),
+            Route::CreatePropertyGroup(object) => Ok(Reply::json(
+                201,
+                &self.schema.groups_mut(object).create(&body)?,
+            )),
             Route::AccountDetails => ok(self.account.details(self.utc_offset(now_ms))),
             Route::DailyUsage => ok(Account::daily_usage(now_ms, self.limits.day(now_ms))),
             Route::PrivateAppToken | Route::OauthToken(_) => Err(Refusal::not_found()),

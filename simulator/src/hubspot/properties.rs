@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::config::{CustomProperty, SetupError};
+use super::groups::{Groups, first_group};
 use super::records::{ObjectKind, Values};
 use super::replies::{BadValue, Refusal, iso};
 use super::standard::standard_properties;
@@ -54,7 +55,7 @@ impl Property {
             kind,
             own: false,
             field_type: "text".to_owned(),
-            group: format!("{}information", object.singular()),
+            group: first_group(object),
         }
     }
 
@@ -106,10 +107,11 @@ pub(super) trait Reference {
     fn stage_exists(&self, pipeline: &str, id: &str) -> bool;
 }
 
-/// The properties of every object.
+/// The properties of every object, and the groups they are in.
 #[derive(Debug)]
 pub(super) struct Schema {
     objects: [BTreeMap<Arc<str>, Property>; ObjectKind::COUNT],
+    groups: [Groups; ObjectKind::COUNT],
 }
 
 impl Schema {
@@ -124,6 +126,7 @@ impl Schema {
                     })
                     .collect()
             }),
+            groups: ObjectKind::ALL.map(Groups::of),
         };
         for wanted in own {
             let properties = &mut schema.objects[wanted.object.index()];
@@ -158,36 +161,33 @@ impl Schema {
             .ok_or_else(Refusal::not_found)
     }
 
+    /// The groups of an object's properties.
+    pub(super) fn groups(&self, object: ObjectKind) -> &Groups {
+        &self.groups[object.index()]
+    }
+
+    /// The same, to make one.
+    pub(super) fn groups_mut(&mut self, object: ObjectKind) -> &mut Groups {
+        &mut self.groups[object.index()]
+    }
+
     /// Creates a property from the body of a request; returns the reply's body.
     pub(super) fn create(&mut self, object: ObjectKind, body: &Value) -> Result<Value, Refusal> {
-        let text = |field: &str| {
-            body.get(field)
-                .and_then(Value::as_str)
-                .filter(|value| !value.is_empty())
-                .ok_or_else(|| {
-                    Refusal::invalid(format!(
-                        "Invalid input JSON: required field \"{field}\" was not set"
-                    ))
-                })
-        };
+        let text = |field| required_text(body, field);
         let (name, label, type_name) = (text("name")?, text("label")?, text("type")?);
         let (field_type, group) = (text("fieldType")?, text("groupName")?);
-        let well_named = name.starts_with(|first: char| first.is_ascii_lowercase())
-            && name.chars().all(|letter| {
-                letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_'
-            });
-        if !well_named {
-            return Err(Refusal::invalid(format!(
-                "Property name \"{name}\" is invalid: it must start with a letter and hold only lowercase letters, \
-                 numbers and underscores"
-            )));
-        }
+        well_named("Property", name)?;
         if self.property(object, name).is_some() {
             return Err(Refusal::new(
                 409,
                 "OBJECT_ALREADY_EXISTS",
                 format!("A property named '{name}' already exists."),
             ));
+        }
+        if !self.groups(object).holds(group) {
+            return Err(Refusal::invalid(format!(
+                "Property group \"{group}\" does not exist"
+            )));
         }
         let kind = match type_name {
             "string" | "phone_number" | "json" => ValueKind::Text,
@@ -321,6 +321,33 @@ impl Property {
             ValueKind::Stage => not_an_option("stages"),
         }
     }
+}
+
+/// A text that a body must hold.
+pub(super) fn required_text<'a>(body: &'a Value, field: &str) -> Result<&'a str, Refusal> {
+    body.get(field)
+        .and_then(Value::as_str)
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| {
+            Refusal::invalid(format!(
+                "Invalid input JSON: required field \"{field}\" was not set"
+            ))
+        })
+}
+
+/// Refuses what can't be a name in the schema; `what` is to be named.
+pub(super) fn well_named(what: &str, name: &str) -> Result<(), Refusal> {
+    let well = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_');
+    if well {
+        return Ok(());
+    }
+    Err(Refusal::invalid(format!(
+        "{what} name \"{name}\" is invalid: it must start with a letter and hold only lowercase letters, numbers and \
+         underscores"
+    )))
 }
 
 /// Epoch milliseconds of an ISO instant or of epoch milliseconds in text.

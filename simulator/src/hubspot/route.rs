@@ -41,6 +41,8 @@ pub(super) enum Route {
     Properties(ObjectKind),
     CreateProperty(ObjectKind),
     Property(ObjectKind, String),
+    PropertyGroups(ObjectKind),
+    CreatePropertyGroup(ObjectKind),
     AccountDetails,
     DailyUsage,
     /// Scopes of a private app's token, given in the body.
@@ -105,6 +107,9 @@ impl Route {
             }
             ("properties", Method::Get, [_]) => object().map(Self::Properties),
             ("properties", Method::Post, [_]) => object().map(Self::CreateProperty),
+            // Before the properties by name: a property called `groups` can't be read by itself.
+            ("properties", Method::Get, [_, "groups"]) => object().map(Self::PropertyGroups),
+            ("properties", Method::Post, [_, "groups"]) => object().map(Self::CreatePropertyGroup),
             ("properties", Method::Get, [_, name]) => {
                 object().map(|object| Self::Property(object, (*name).to_owned()))
             }
@@ -186,10 +191,12 @@ impl Route {
                 schemas(&ObjectKind::Deals, "read"),
                 objects(&ObjectKind::Deals, "read"),
             )],
-            Self::Properties(object) | Self::Property(object, _) => {
+            Self::Properties(object) | Self::Property(object, _) | Self::PropertyGroups(object) => {
                 vec![either(schemas(object, "read"), objects(object, "read"))]
             }
-            Self::CreateProperty(object) => vec![schemas(object, "write")],
+            Self::CreateProperty(object) | Self::CreatePropertyGroup(object) => {
+                vec![schemas(object, "write")]
+            }
             Self::AccountDetails
             | Self::DailyUsage
             | Self::PrivateAppToken

@@ -52,7 +52,7 @@ impl HubSpot {
         }
         let associations = associations::wanted(object, input.get("associations"), &self.store)?;
         let id = self.store.new_id();
-        self.claim(object, id, true, &stored, claims)?;
+        self.claim(object, id, &stored, claims)?;
         Ok(Planned {
             object,
             id,
@@ -81,7 +81,7 @@ impl HubSpot {
             &self.account,
             self.account.portal_id,
         )?;
-        self.claim(object, id, false, &stored, claims)?;
+        self.claim(object, id, &stored, claims)?;
         Ok(Planned {
             object,
             id,
@@ -96,7 +96,6 @@ impl HubSpot {
         &self,
         object: ObjectKind,
         id: RecordId,
-        creates: bool,
         stored: &Values,
         claims: &mut Claims,
     ) -> Result<(), Refusal> {
@@ -115,7 +114,7 @@ impl HubSpot {
                 .holder(object, name, value)
                 .or_else(|| claims.get(&claim).copied());
             if let Some(holder) = holder.filter(|&holder| holder != id) {
-                return Err(self.conflict(object, id, creates, name, value, holder));
+                return Err(self.conflict(object, id, name, value, holder));
             }
             taken.push(claim);
         }
@@ -127,13 +126,11 @@ impl HubSpot {
         &self,
         object: ObjectKind,
         id: RecordId,
-        creates: bool,
         property: &str,
         value: &str,
         holder: RecordId,
     ) -> Refusal {
-        let known_contact = creates && object == ObjectKind::Contacts && property == "email";
-        if known_contact || self.unique_conflict == UniqueConflict::Conflict409 {
+        if self.unique_conflict == UniqueConflict::Conflict409 {
             let label = match object {
                 ObjectKind::Contacts => "Contact",
                 ObjectKind::Calls => "Call",

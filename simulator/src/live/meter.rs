@@ -38,12 +38,20 @@ impl StallMeter {
                     std::thread::park_timeout(step);
                     let late = before.elapsed().saturating_sub(step);
                     if late >= STALL {
-                        stalled.fetch_add(u64::try_from(late.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+                        stalled.fetch_add(
+                            u64::try_from(late.as_micros()).unwrap_or(u64::MAX),
+                            Ordering::Relaxed,
+                        );
                     }
                 }
             })
         };
-        Self { stop, stalled_us, started: Instant::now(), thread: Some(thread) }
+        Self {
+            stop,
+            stalled_us,
+            started: Instant::now(),
+            thread: Some(thread),
+        }
     }
 
     /// Share of the time spent in stalls so far, percent.
@@ -77,7 +85,9 @@ impl BarePublisher {
     /// Connects and makes its stream, with the settings of an event stream.
     pub(super) async fn start(url: &str) -> Result<Self, async_nats::Error> {
         let client = async_nats::connect(url).await?;
-        let context = ContextBuilder::new().timeout(Duration::from_secs(10)).build(client);
+        let context = ContextBuilder::new()
+            .timeout(Duration::from_secs(10))
+            .build(client);
         context
             .create_stream(stream::Config {
                 name: BARE.to_owned(),
@@ -93,10 +103,20 @@ impl BarePublisher {
     }
 
     /// Publishes one body and waits for the acknowledgement.
-    pub(super) async fn publish(&self, id: &str, body: Vec<u8>) -> Result<Duration, async_nats::Error> {
-        let message = PublishMessage::build().message_id(id).expected_stream(BARE).payload(body.into());
+    pub(super) async fn publish(
+        &self,
+        id: &str,
+        body: Vec<u8>,
+    ) -> Result<Duration, async_nats::Error> {
+        let message = PublishMessage::build()
+            .message_id(id)
+            .expected_stream(BARE)
+            .payload(body.into());
         let before = Instant::now();
-        self.context.send_publish("bare.event", message).await?.await?;
+        self.context
+            .send_publish("bare.event", message)
+            .await?
+            .await?;
         Ok(before.elapsed())
     }
 }

@@ -41,7 +41,9 @@ impl Progress {
             Way::Quiet
         } else if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new(length_s);
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} s  {msg}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} s  {msg}")
+            {
                 bar.set_style(style);
             }
             Way::Bar(bar)
@@ -72,7 +74,10 @@ impl Progress {
 
     pub(super) fn show(&self, seen: Seen) {
         let seconds = u64::try_from(seen.elapsed_ms / 1_000).unwrap_or(0);
-        let text = format!("{} calls running, {} events acknowledged, {} CRM requests", seen.running, seen.acked, seen.requests);
+        let text = format!(
+            "{} calls running, {} events acknowledged, {} CRM requests",
+            seen.running, seen.acked, seen.requests
+        );
         match &self.way {
             Way::Quiet => {}
             Way::Bar(bar) => {
@@ -80,7 +85,9 @@ impl Progress {
                 bar.set_message(text);
             }
             Way::Lines(last) => {
-                let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut last = last
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
                 if last.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
                     *last = Some(Instant::now());
                     Self::line(&format!("{seconds} s: {text}"));

@@ -17,10 +17,10 @@ use callflume_worker::services;
 use super::meter::{BarePublisher, StallMeter};
 use super::progress::{Progress, Seen};
 use super::stage::{self, Stage, StageSettings, epoch_ms};
-use super::voice::{Latencies, Voice};
+use super::voice::{COMPARED_MAX, Latencies, Voice};
 use super::worker_process::{Launch, WorkerProcess};
 use crate::hubspot::{ObjectKind, WriteKind};
-use crate::oracle::{self, Judgement};
+use crate::oracle::{self, Judgement, PublishOutcome};
 use crate::report::{Baseline, BlockRatio, Facts, Mode, Summary, WorkerFacts};
 use crate::scenario::Scenario;
 use crate::traffic::{Plan, PlanError};
@@ -83,14 +83,29 @@ impl LiveRun {
             bare_us: self.bare.clone(),
             stalls_pct: self.stalls_pct,
             lag_us: self.lag.clone(),
-            blocks: self.ratios.iter().map(|(p50, p99)| BlockRatio { p50: *p50, p99: *p99 }).collect(),
+            blocks: self
+                .ratios
+                .iter()
+                .map(|(p50, p99)| BlockRatio {
+                    p50: *p50,
+                    p99: *p99,
+                })
+                .collect(),
         };
         let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
         let mut environment = std::collections::BTreeMap::from([
             ("callflume".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ("nats_server".to_owned(), self.broker_version.clone()),
             ("cores".to_owned(), cores.to_string()),
-            ("build".to_owned(), if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned()),
+            (
+                "build".to_owned(),
+                if cfg!(debug_assertions) {
+                    "debug"
+                } else {
+                    "release"
+                }
+                .to_owned(),
+            ),
             ("settled_in_time".to_owned(), self.drained.to_string()),
         ]);
         for (number, failure) in self.publish_failures.iter().enumerate() {
@@ -153,28 +168,58 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
         ..StageSettings::default()
     })
     .await?;
-    let bare = BarePublisher::start(stage.server.url()).await.map_err(|error| Error::Broker(error.to_string()))?;
-    let publisher = callflume_client::Publisher::connect(callflume_client::Settings::at([stage.server.url()])).await?;
+    let bare = BarePublisher::start(stage.server.url())
+        .await
+        .map_err(|error| Error::Broker(error.to_string()))?;
+    let publisher =
+        callflume_client::Publisher::connect(callflume_client::Settings::at([stage.server.url()]))
+            .await?;
     if scenario.warm {
         warm(&stage, options, &progress).await?;
     }
 
-    let backlog_s = scenario.backlog.enrichment as u64 / 400;
-    let planned_start = epoch_ms() + i64::try_from(backlog_s * 1_000).unwrap_or(0) + 3_000;
-    let plan = Arc::new(Plan::generate(scenario, &stage.account, planned_start, &stage.contacts)?);
-    let voice = Voice::new(publisher.clone(), bare, plan.clone(), scenario.publish_twice);
+    // Twice the compared part at its rate, the rest at 2,000 a second. A slower machine starts the calls at once.
+    let backlog = scenario.backlog.enrichment as usize;
+    let compared = backlog.min(COMPARED_MAX);
+    let backlog_ms = compared * 5 / 2 + (backlog - compared) / 2;
+    let planned_start = epoch_ms() + i64::try_from(backlog_ms).unwrap_or(0) + 3_000;
+    let plan = Arc::new(Plan::generate(
+        scenario,
+        &stage.account,
+        planned_start,
+        &stage.contacts,
+    )?);
+    let voice = Voice::new(
+        publisher.clone(),
+        bare,
+        plan.clone(),
+        scenario.publish_twice,
+    );
     if !plan.backlog.is_empty() {
-        progress.say(&format!("publishing {} events that will be waiting", plan.backlog.len()));
+        progress.say(&format!(
+            "publishing {} events that will be waiting",
+            plan.backlog.len()
+        ));
     }
     let ratios = voice.backlog(BACKLOG_TASKS).await;
 
+    let early_ms = u64::try_from(plan.start_ms - epoch_ms()).unwrap_or(0);
+    if early_ms > 1_000 {
+        // The backlog is to be waiting when calls begin, so workers start with the calls.
+        tokio::time::sleep(Duration::from_millis(early_ms - 1_000)).await;
+    }
     let mut workers = Vec::new();
     for number in 0..scenario.workers.count.max(1) {
-        workers.push(start_worker(&stage, options, &format!("worker-{number}.log"))?);
+        workers.push(start_worker(
+            &stage,
+            options,
+            &format!("worker-{number}.log"),
+        )?);
     }
     let wait_ms = u64::try_from(plan.start_ms - epoch_ms()).unwrap_or(0);
     let start = Instant::now() + Duration::from_millis(wait_ms).max(LEAD);
-    let started_ms = epoch_ms() + i64::try_from(Duration::from_millis(wait_ms).max(LEAD).as_millis()).unwrap_or(0);
+    let started_ms = epoch_ms()
+        + i64::try_from(Duration::from_millis(wait_ms).max(LEAD).as_millis()).unwrap_or(0);
     for fault in &scenario.crm.faults {
         stage.model().add_fault(fault.fault(started_ms));
     }
@@ -184,7 +229,14 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
         let voice = voice.clone();
         async move { voice.calls(start).await }
     });
-    let watch = Watch { stage: &stage, scenario, plan: &plan, voice: &voice, progress: &progress, start };
+    let watch = Watch {
+        stage: &stage,
+        scenario,
+        plan: &plan,
+        voice: &voice,
+        progress: &progress,
+        start,
+    };
     let kills = watch.until_done(&mut workers, calls).await?;
     let stalls_pct = stalls.stalls_pct();
     let drained = watch.drain(&mut workers).await?;
@@ -192,17 +244,37 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     for worker in &mut workers {
         worker.sample();
     }
-    let rss_mib_max = workers.iter().filter_map(WorkerProcess::rss_mib_max).reduce(f64::max);
+    let rss_mib_max = workers
+        .iter()
+        .filter_map(WorkerProcess::rss_mib_max)
+        .reduce(f64::max);
     for worker in workers {
-        worker.stop().await.map_err(|error| Error::Worker(error.to_string()))?;
+        worker
+            .stop()
+            .await
+            .map_err(|error| Error::Worker(error.to_string()))?;
     }
     let dead = dead_ids(&stage).await?;
-    let measured = voice.measured();
+    let mut measured = voice.measured();
     publisher.close().await;
     let broker_version = stage.broker.client().server_info().version;
+    // Started late, everything planned happened that much later.
+    let late_ms = started_ms - plan.start_ms;
+    for told in &mut measured.published {
+        if let PublishOutcome::Stored { at_ms } = &mut told.outcome {
+            *at_ms -= late_ms;
+        }
+    }
+    let mut plan = Arc::unwrap_or_clone(plan);
+    plan.start_ms = started_ms;
+    let plan = Arc::new(plan);
     let model = stage.model();
     let judgement = oracle::judge(&plan, &measured.published, &model, &stage.contacts, &dead);
-    let takeover_ms_max = kills.iter().map(|kill_ms| takeover_ms(&model, *kill_ms)).max().flatten();
+    let takeover_ms_max = kills
+        .iter()
+        .map(|kill_ms| takeover_ms(&model, *kill_ms))
+        .max()
+        .flatten();
     progress.done();
     drop(model);
     Ok(LiveRun {
@@ -223,8 +295,12 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
 }
 
 fn start_worker(stage: &Stage, options: &Options, log: &str) -> Result<WorkerProcess, Error> {
-    WorkerProcess::start(options.launch.clone(), stage.server.url(), &options.log_dir.join(log))
-        .map_err(|error| Error::Worker(error.to_string()))
+    WorkerProcess::start(
+        options.launch.clone(),
+        stage.server.url(),
+        &options.log_dir.join(log),
+    )
+    .map_err(|error| Error::Worker(error.to_string()))
 }
 
 /// Has a worker read all contacts into the cache, and stops it.
@@ -235,18 +311,34 @@ async fn warm(stage: &Stage, options: &Options, progress: &Progress) -> Result<(
     let wanted = stage.contacts.len() as u64;
     let mut asked = false;
     loop {
-        if let Some(status) = worker.ended().map_err(|error| Error::Worker(error.to_string()))? {
-            return Err(Error::Worker(format!("it ended by itself ({status}); its log: {}", last_words(&options.log_dir.join("worker-warm.log")))));
+        if let Some(status) = worker
+            .ended()
+            .map_err(|error| Error::Worker(error.to_string()))?
+        {
+            return Err(Error::Worker(format!(
+                "it ended by itself ({status}); its log: {}",
+                last_words(&options.log_dir.join("worker-warm.log"))
+            )));
         }
         if Instant::now() > deadline {
-            return Err(Error::Worker(format!("the cache was not warm after {} s", WARM_MAX.as_secs())));
+            return Err(Error::Worker(format!(
+                "the cache was not warm after {} s",
+                WARM_MAX.as_secs()
+            )));
         }
         if !asked {
-            asked = services::warm(&stage.broker, &stage.account, Duration::from_millis(500)).await.is_some();
+            asked = services::warm(&stage.broker, &stage.account, Duration::from_millis(500))
+                .await
+                .is_some();
             continue;
         }
-        let found = services::status(&stage.broker, Duration::from_millis(300)).await.unwrap_or_default();
-        let account = found.iter().flat_map(|worker| &worker.accounts).find(|account| account["account"] == stage.account.as_str());
+        let found = services::status(&stage.broker, Duration::from_millis(300))
+            .await
+            .unwrap_or_default();
+        let account = found
+            .iter()
+            .flat_map(|worker| &worker.accounts)
+            .find(|account| account["account"] == stage.account.as_str());
         if let Some(account) = account {
             let warmed = account["warmed"].as_u64().unwrap_or(0);
             progress.warmed(warmed, wanted);
@@ -255,7 +347,10 @@ async fn warm(stage: &Stage, options: &Options, progress: &Progress) -> Result<(
             }
         }
     }
-    worker.stop().await.map_err(|error| Error::Worker(error.to_string()))
+    worker
+        .stop()
+        .await
+        .map_err(|error| Error::Worker(error.to_string()))
 }
 
 fn last_words(log: &Path) -> String {
@@ -275,7 +370,11 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// Kills as planned, until every event is published; answers when workers were killed, epoch milliseconds.
-    async fn until_done(&self, workers: &mut [WorkerProcess], mut calls: tokio::task::JoinHandle<()>) -> Result<Vec<i64>, Error> {
+    async fn until_done(
+        &self,
+        workers: &mut [WorkerProcess],
+        mut calls: tokio::task::JoinHandle<()>,
+    ) -> Result<Vec<i64>, Error> {
         let mut planned: Vec<u64> = self.scenario.workers.kill_at_s.clone();
         planned.sort_unstable();
         let mut kills = Vec::new();
@@ -288,7 +387,10 @@ impl Watch<'_> {
                 let victim = kills.len() % workers.len().max(1);
                 if let Some(worker) = workers.get_mut(victim) {
                     kills.push(epoch_ms());
-                    worker.kill_and_restart().await.map_err(|error| Error::Worker(error.to_string()))?;
+                    worker
+                        .kill_and_restart()
+                        .await
+                        .map_err(|error| Error::Worker(error.to_string()))?;
                     self.progress.say("a worker was killed and started again");
                 }
             }
@@ -306,7 +408,8 @@ impl Watch<'_> {
     /// Waits until everything stored is settled; answers whether it was, in time.
     async fn drain(&self, workers: &mut [WorkerProcess]) -> Result<bool, Error> {
         let deadline = Instant::now() + Duration::from_secs(self.scenario.drain_s_max);
-        self.progress.say("calls are over; waiting until everything is settled");
+        self.progress
+            .say("calls are over; waiting until everything is settled");
         loop {
             self.look(workers)?;
             if self.unsettled().await? == 0 {
@@ -322,8 +425,13 @@ impl Watch<'_> {
     fn look(&self, workers: &mut [WorkerProcess]) -> Result<(), Error> {
         for worker in workers {
             worker.sample();
-            if let Some(status) = worker.ended().map_err(|error| Error::Worker(error.to_string()))? {
-                return Err(Error::Worker(format!("it ended by itself ({status}); see its log")));
+            if let Some(status) = worker
+                .ended()
+                .map_err(|error| Error::Worker(error.to_string()))?
+            {
+                return Err(Error::Worker(format!(
+                    "it ended by itself ({status}); see its log"
+                )));
             }
         }
         let elapsed_ms = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX);
@@ -356,8 +464,13 @@ impl Watch<'_> {
 }
 
 async fn dead_ids(stage: &Stage) -> Result<BTreeSet<EventId>, Error> {
-    let letters = DeadLetters::new(&stage.broker).list(&DeadFilter::default(), ListFrom::Sequence(1), usize::MAX).await?;
-    Ok(letters.into_iter().filter_map(|stored| EventId::new(stored.letter.event_id?)).collect())
+    let letters = DeadLetters::new(&stage.broker)
+        .list(&DeadFilter::default(), ListFrom::Sequence(1), usize::MAX)
+        .await?;
+    Ok(letters
+        .into_iter()
+        .filter_map(|stored| EventId::new(stored.letter.event_id?))
+        .collect())
 }
 
 /// From a kill to the first operational effect after the old worker's last answer could have come: the first call, task
@@ -366,7 +479,14 @@ fn takeover_ms(model: &crate::hubspot::HubSpot, kill_ms: i64) -> Option<u64> {
     model
         .writes()
         .iter()
-        .filter(|write| write.at_ms > kill_ms && matches!(write.kind, WriteKind::Create | WriteKind::Update))
-        .find(|write| matches!(write.object, ObjectKind::Calls | ObjectKind::Tasks | ObjectKind::Deals))
+        .filter(|write| {
+            write.at_ms > kill_ms && matches!(write.kind, WriteKind::Create | WriteKind::Update)
+        })
+        .find(|write| {
+            matches!(
+                write.object,
+                ObjectKind::Calls | ObjectKind::Tasks | ObjectKind::Deals
+            )
+        })
         .map(|write| u64::try_from(write.at_ms - kill_ms).unwrap_or(0))
 }

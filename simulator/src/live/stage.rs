@@ -186,9 +186,11 @@ fn broker_settings(url: &str) -> connect::Settings {
 
 /// The account of a run.
 pub fn account_id() -> Result<AccountId, BadConfig> {
-    ACCOUNT.parse().map_err(|error: callflume_core::account::InvalidAccountId| {
-        BadConfig::new("accounts", error.to_string())
-    })
+    ACCOUNT
+        .parse()
+        .map_err(|error: callflume_core::account::InvalidAccountId| {
+            BadConfig::new("accounts", error.to_string())
+        })
 }
 
 /// The fake CRM as `account prepare` leaves it: with Callflume's own properties and the token that workers use.
@@ -201,7 +203,12 @@ pub fn with_own_properties(mut hubspot: HubSpotConfig) -> HubSpotConfig {
 }
 
 /// The configuration of a run's account.
-pub fn account_config(base_url: &str, profile: &str, share_percent: u32, time_zone: &str) -> AccountConfig {
+pub fn account_config(
+    base_url: &str,
+    profile: &str,
+    share_percent: u32,
+    time_zone: &str,
+) -> AccountConfig {
     let mut config = AccountConfig::new(
         "hubspot",
         SecretRef::Env(TOKEN_VARIABLE.to_owned()),

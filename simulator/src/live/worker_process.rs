@@ -23,7 +23,10 @@ impl Launch {
     pub fn own(arguments: &[&str]) -> std::io::Result<Self> {
         Ok(Self {
             program: std::env::current_exe()?,
-            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            arguments: arguments
+                .iter()
+                .map(|argument| (*argument).to_owned())
+                .collect(),
         })
     }
 }
@@ -42,7 +45,13 @@ impl WorkerProcess {
     /// Starts a worker; its log is appended to `log`.
     pub fn start(launch: Launch, broker: &str, log: &Path) -> std::io::Result<Self> {
         let child = spawn(&launch, broker, log)?;
-        Ok(Self { launch, broker: broker.to_owned(), log: log.to_owned(), child, rss_kib_max: 0 })
+        Ok(Self {
+            launch,
+            broker: broker.to_owned(),
+            log: log.to_owned(),
+            child,
+            rss_kib_max: 0,
+        })
     }
 
     /// Kills it (SIGKILL) and starts another.
@@ -61,11 +70,19 @@ impl WorkerProcess {
     /// Reads its memory.
     pub fn sample(&mut self) {
         let Some(pid) = self.child.id() else { return };
-        let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return };
+        let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else {
+            return;
+        };
         let peak = status
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:"))
-            .and_then(|rest| rest.trim().split_ascii_whitespace().next()?.parse::<u64>().ok());
+            .and_then(|rest| {
+                rest.trim()
+                    .split_ascii_whitespace()
+                    .next()?
+                    .parse::<u64>()
+                    .ok()
+            });
         self.rss_kib_max = self.rss_kib_max.max(peak.unwrap_or(0));
     }
 
@@ -78,7 +95,11 @@ impl WorkerProcess {
     pub async fn stop(mut self) -> std::io::Result<()> {
         self.sample();
         let asked = match self.child.id() {
-            Some(pid) => Command::new("kill").args(["-TERM", &pid.to_string()]).status().await.is_ok_and(|status| status.success()),
+            Some(pid) => Command::new("kill")
+                .args(["-TERM", &pid.to_string()])
+                .status()
+                .await
+                .is_ok_and(|status| status.success()),
             None => false,
         };
         if !asked {
@@ -92,7 +113,10 @@ impl WorkerProcess {
 }
 
 fn spawn(launch: &Launch, broker: &str, log: &Path) -> std::io::Result<Child> {
-    let log = std::fs::File::options().create(true).append(true).open(log)?;
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(log)?;
     let mut command = Command::new(&launch.program);
     command
         .args(&launch.arguments)

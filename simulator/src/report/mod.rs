@@ -237,7 +237,7 @@ impl Summary {
         let effects = judgement.effects;
         let fitness = objectives::fitness(facts);
         let publish_ratio = facts.baseline.and_then(Baseline::median_ratio);
-        let slo = objectives::judge(facts, publish_ratio.as_ref());
+        let slo = objectives::judge(facts, publish_ratio.as_ref(), fitness.fit);
         let verdict = objectives::verdict(&slo, fitness.fit);
         Self {
             schema: SCHEMA,

@@ -37,14 +37,12 @@ impl Fault {
     pub(super) fn field(&self) -> String {
         let mut text = String::new();
         for step in &self.path {
-            match step {
-                Step::Index(index) => text.push_str(&format!("[{index}]")),
-                Step::Key(key) if text.is_empty() => text.push_str(key),
-                Step::Key(key) => {
-                    text.push('.');
-                    text.push_str(key);
-                }
-            }
+            let part = match step {
+                Step::Index(index) => format!("[{index}]"),
+                Step::Key(key) if text.is_empty() => key.clone(),
+                Step::Key(key) => format!(".{key}"),
+            };
+            text.push_str(&part);
         }
         text
     }

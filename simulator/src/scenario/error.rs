@@ -58,21 +58,16 @@ pub(super) fn from_toml(text: &str, file: &str, cause: &toml::de::Error) -> Scen
             "compare with a file in loadtests/".to_owned(),
         ),
     };
-    let named = backticked(message).filter(|_| message.starts_with("missing field"));
-    let mut field = DeTable::parse(text)
+    let missing = backticked(message).filter(|_| message.starts_with("missing field"));
+    let table = DeTable::parse(text)
         .ok()
-        .and_then(|table| path_at(table.get_ref(), offset))
-        .unwrap_or_default();
-    if let Some(missing) = named {
-        field = if field.is_empty() {
-            missing.to_owned()
-        } else {
-            format!("{field}.{missing}")
-        };
-    }
-    if field.is_empty() {
-        field = "(file)".to_owned();
-    }
+        .and_then(|table| path_at(table.get_ref(), offset));
+    let field = match (table, missing) {
+        (Some(table), Some(missing)) => format!("{table}.{missing}"),
+        (Some(table), None) => table,
+        (None, Some(missing)) => missing.to_owned(),
+        (None, None) => "(file)".to_owned(),
+    };
     ScenarioError::Invalid {
         file: file.to_owned(),
         line,

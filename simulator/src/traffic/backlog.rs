@@ -7,7 +7,8 @@ use rand::Rng;
 use serde_json::json;
 
 use super::arrivals::contact_of;
-use super::events::{Marks, Told, note, planned};
+use super::content::note;
+use super::events::{Marks, Told, planned};
 use super::plan::PlannedEvent;
 use super::{Concern, Expectation, SEGMENT, TOPIC, stream};
 use crate::hubspot::SeededContact;

@@ -1,25 +1,21 @@
-//! The events of each call, and what each must leave in the CRM.
+//! Which events a call has, and when.
 //!
-//! Invariants: within a call times rise strictly, `call_started` first, `call_ended` before all enrichment; every value
-//! that is written carries a mark of its own (or stands alone on its record), so that the oracle can tell whose it is.
+//! Invariants: within a call times rise strictly, `call_started` first, `call_ended` before all enrichment; a mark is given
+//! once.
 
 use callflume_core::account::AccountId;
-use callflume_core::effect::{Field, Object, Value};
+use callflume_core::effect::{Field, Value};
 use callflume_core::event::{Body, ContactRef, Draft};
 use callflume_core::lane::Lane;
 use callflume_core::time::WallTime;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
-use serde_json::json;
 
 use super::expect::{Expectation, mark};
-use super::plan::{Direction, PlannedCall, PlannedEvent};
-use super::{Concern, OUTCOME, SCORE, SEGMENT, TOPIC, stream};
+use super::plan::{PlannedCall, PlannedEvent};
+use super::{Concern, SCORE, content, stream};
 use crate::scenario::{Mix, Scenario};
-
-/// Our own number: one that Ofcom sets aside for drama, none of the callers'.
-const OWN_NUMBER: &str = "+442079460000";
 
 /// Gives out marks.
 #[derive(Debug)]
@@ -118,18 +114,19 @@ pub(super) fn of_calls(
 }
 
 /// Tells calls.
-struct Teller<'a> {
-    mix: &'a Mix,
+pub(super) struct Teller<'a> {
+    pub(super) mix: &'a Mix,
     compress: f64,
-    start_ms: i64,
-    marks: &'a mut Marks,
-    draw: ChaCha8Rng,
-    texts: ChaCha8Rng,
+    /// Start of the run, epoch milliseconds.
+    pub(super) start_ms: i64,
+    pub(super) marks: &'a mut Marks,
+    pub(super) draw: ChaCha8Rng,
+    pub(super) texts: ChaCha8Rng,
 }
 
 impl Teller<'_> {
     fn tell(&mut self, call: &PlannedCall) -> Vec<Told> {
-        let mut told = vec![started(call)];
+        let mut told = vec![content::started(call)];
         let transferred = !call.hang_up && self.draw.random_bool(self.mix.transfer_share);
         if !call.hang_up {
             self.during(call, transferred, &mut told);
@@ -142,23 +139,23 @@ impl Teller<'_> {
     }
 
     /// An instant within the call, at this part of its length.
-    fn within(&mut self, call: &PlannedCall, from: f64, to: f64) -> i64 {
+    pub(super) fn within(&mut self, call: &PlannedCall, from: f64, to: f64) -> i64 {
         let length = (call.end_ms - call.start_ms) as f64;
         let at_ms = call.start_ms + (length * self.draw.random_range(from..to)) as i64;
         at_ms.clamp(call.start_ms, (call.end_ms - 1).max(call.start_ms))
     }
 
     /// An instant after the call, a time of `from_s` to `to_s` later (shorter when calls are compressed).
-    fn after(&mut self, call: &PlannedCall, from_s: f64, to_s: f64) -> i64 {
+    pub(super) fn after(&mut self, call: &PlannedCall, from_s: f64, to_s: f64) -> i64 {
         let delay_ms = self.draw.random_range(from_s..to_s) * 1_000.0 / self.compress;
         call.end_ms + (delay_ms as i64).max(1)
     }
 
-    fn wants(&mut self, share: f64) -> bool {
+    pub(super) fn wants(&mut self, share: f64) -> bool {
         self.draw.random_bool(share)
     }
 
-    fn pick(&mut self, words: &[&'static str]) -> &'static str {
+    pub(super) fn pick(&mut self, words: &[&'static str]) -> &'static str {
         words.choose(&mut self.texts).copied().unwrap_or("other")
     }
 
@@ -192,205 +189,12 @@ impl Teller<'_> {
         }
     }
 
-    fn identified(&mut self, at_ms: i64) -> Told {
-        let mark = self.marks.next();
-        let (body, fields) = if self.draw.random_bool(0.6) {
-            let first = format!("{} {mark}", self.pick(&["Asta", "Boris", "Cleo", "Derya"]));
-            let last = format!("{} {mark}", self.pick(&["Amara", "Bloch", "Cerny", "Dahl"]));
-            (
-                Body::from([
-                    ("first_name".to_owned(), json!(first)),
-                    ("last_name".to_owned(), json!(last)),
-                ]),
-                vec![
-                    (Field::FirstName, Value::Text(first)),
-                    (Field::LastName, Value::Text(last)),
-                ],
-            )
-        } else {
-            self.property(
-                TOPIC,
-                &mark,
-                &["billing", "delivery", "returns", "opening hours"],
-            )
-        };
-        Told {
-            at_ms,
-            kind: "caller_identified",
-            lane: Lane::Op,
-            body,
-            expect: vec![Expectation::PersonFields(fields)],
-        }
-    }
-
-    /// One of the customer's own properties, as the body of an event and as what is expected.
-    fn property(
-        &mut self,
-        name: &str,
-        mark: &str,
-        words: &[&'static str],
-    ) -> (Body, Vec<(Field, Value)>) {
-        let value = format!("{} {mark}", self.pick(words));
-        (
-            Body::from([("properties".to_owned(), json!({ name: value }))]),
-            vec![(Field::Custom(name.to_owned()), Value::Text(value))],
-        )
-    }
-
-    fn task(&mut self, at_ms: i64) -> Told {
-        let mark = self.marks.next();
-        let title = format!(
-            "{} ({mark})",
-            self.pick(&["Call back", "Send the offer", "Check the order"])
-        );
-        let text = "Promised in the call.";
-        let priority = self.pick(&["high", "medium", "low"]);
-        let due_at = self.start_ms + at_ms + 3_600_000;
-        Told {
-            at_ms,
-            kind: "task_created",
-            lane: Lane::Op,
-            body: Body::from([
-                ("title".to_owned(), json!(title)),
-                ("text".to_owned(), json!(text)),
-                ("priority".to_owned(), json!(priority)),
-                ("due_at".to_owned(), json!(due_at)),
-            ]),
-            expect: vec![Expectation::Record {
-                object: Object::Task,
-                mark,
-                fields: vec![
-                    (Field::Title, Value::Text(title)),
-                    (Field::Text, Value::Text(text.to_owned())),
-                    (Field::Priority, Value::Text(priority.to_owned())),
-                    (Field::At, Value::At(WallTime(due_at))),
-                ],
-            }],
-        }
-    }
-
-    fn transfer(&mut self, at_ms: i64) -> Told {
-        let mark = self.marks.next();
-        let title = format!("Take the call ({mark})");
-        let reason = "The caller asked for a person.";
-        Told {
-            at_ms,
-            kind: "call_transferred",
-            lane: Lane::Op,
-            body: Body::from([
-                ("to".to_owned(), json!("service desk")),
-                ("reason".to_owned(), json!(reason)),
-                ("task_title".to_owned(), json!(title)),
-            ]),
-            expect: vec![Expectation::Record {
-                object: Object::Task,
-                mark,
-                fields: vec![
-                    (Field::Title, Value::Text(title)),
-                    (Field::Text, Value::Text(reason.to_owned())),
-                    (Field::Priority, Value::Text("high".to_owned())),
-                ],
-            }],
-        }
-    }
-
-    /// A deal of this call; a third of them move on within the call.
-    fn deal(&mut self, call: &PlannedCall, told: &mut Vec<Told>) {
-        let mark = self.marks.next();
-        let title = format!("Offer ({mark})");
-        let amount = format!("{}.00", self.texts.random_range(50..5_000));
-        let mut stages = vec![("appointmentscheduled", self.within(call, 0.3, 0.6))];
-        if self.draw.random_bool(1.0 / 3.0) {
-            stages.push(("qualifiedtobuy", self.within(call, 0.65, 0.98)));
-        }
-        for (stage, at_ms) in stages {
-            told.push(Told {
-                at_ms,
-                kind: "deal_stage_changed",
-                lane: Lane::Op,
-                body: Body::from([
-                    ("deal_key".to_owned(), json!(mark)),
-                    ("title".to_owned(), json!(title)),
-                    ("pipeline".to_owned(), json!("default")),
-                    ("stage".to_owned(), json!(stage)),
-                    ("amount".to_owned(), json!(amount)),
-                ]),
-                expect: vec![Expectation::Record {
-                    object: Object::Deal,
-                    mark: mark.clone(),
-                    fields: vec![
-                        (Field::Title, Value::Text(title.clone())),
-                        (Field::Stage, Value::Text(stage.to_owned())),
-                        (Field::Amount, Value::Text(amount.clone())),
-                    ],
-                }],
-            });
-        }
-    }
-
-    fn ended(&mut self, call: &PlannedCall, transferred: bool) -> Told {
-        let disposition = if call.hang_up {
-            "abandoned"
-        } else if transferred {
-            "transferred"
-        } else if call.direction == Direction::Outbound && self.draw.random_bool(0.2) {
-            "voicemail"
-        } else {
-            "connected"
-        };
-        let person = call.contact.phone.clone().unwrap_or_default();
-        let (from, to) = match call.direction {
-            Direction::Inbound => (person, OWN_NUMBER.to_owned()),
-            Direction::Outbound => (OWN_NUMBER.to_owned(), person),
-        };
-        let summary = format!("Handled by the assistant ({}).", call.call_id);
-        let duration_ms = (call.end_ms - call.start_ms) as u64;
-        let started_at = self.start_ms + call.start_ms;
-        let direction = call.direction.as_str();
-        let mut body = Body::from([
-            ("disposition".to_owned(), json!(disposition)),
-            ("direction".to_owned(), json!(direction)),
-            ("duration_ms".to_owned(), json!(duration_ms)),
-            ("started_at".to_owned(), json!(started_at)),
-            ("from".to_owned(), json!(from)),
-            ("to".to_owned(), json!(to)),
-            ("summary".to_owned(), json!(summary)),
-        ]);
-        let mut expect = vec![Expectation::Record {
-            object: Object::Call,
-            mark: call.call_id.clone(),
-            fields: vec![
-                (Field::CallId, Value::Text(call.call_id.clone())),
-                (Field::Disposition, Value::Text(disposition.to_owned())),
-                (Field::Direction, Value::Text(direction.to_owned())),
-                (Field::Duration, Value::DurationMs(duration_ms)),
-                (Field::At, Value::At(WallTime(started_at))),
-                (Field::From, Value::Text(from)),
-                (Field::To, Value::Text(to)),
-                (Field::Text, Value::Text(summary)),
-            ],
-        }];
-        if !call.hang_up && self.wants(self.mix.outcome_property_share) {
-            let mark = self.marks.next();
-            let (property, fields) = self.property(OUTCOME, &mark, &["resolved", "open", "booked"]);
-            body.extend(property);
-            expect.push(Expectation::PersonFields(fields));
-        }
-        Told {
-            at_ms: call.end_ms,
-            kind: "call_ended",
-            lane: Lane::Op,
-            body,
-            expect,
-        }
-    }
-
     fn afterwards(&mut self, call: &PlannedCall, told: &mut Vec<Told>) {
         if self.wants(self.mix.recording_share) {
             let at_ms = self.after(call, 1.0, 5.0);
             let url = format!("https://recordings.example.com/{}.mp3", call.call_id);
             let fields = vec![(Field::RecordingUrl, Value::Text(url.clone()))];
-            told.push(of_record(
+            told.push(content::of_record(
                 at_ms,
                 "recording_ready",
                 call,
@@ -402,7 +206,7 @@ impl Teller<'_> {
             let at_ms = self.after(call, 1.0, 10.0);
             let sentiment = self.pick(&["positive", "neutral", "negative"]);
             let fields = vec![(Field::Sentiment, Value::Text(sentiment.to_owned()))];
-            told.push(of_record(
+            told.push(content::of_record(
                 at_ms,
                 "sentiment_tagged",
                 call,
@@ -413,7 +217,7 @@ impl Teller<'_> {
         if self.wants(self.mix.note_share) {
             let at_ms = self.after(call, 2.0, 10.0);
             let mark = self.marks.next();
-            told.push(note(
+            told.push(content::note(
                 at_ms,
                 &mark,
                 "The caller was content with the answer.",
@@ -427,7 +231,7 @@ impl Teller<'_> {
                 .repeat(turns);
             told.push(Told {
                 kind: "transcript_ready",
-                ..note(at_ms, &mark, text.trim_end())
+                ..content::note(at_ms, &mark, text.trim_end())
             });
         }
         if self.wants(self.mix.enriched_share) {
@@ -446,78 +250,5 @@ impl Teller<'_> {
                 expect: vec![Expectation::PersonFields(fields)],
             });
         }
-    }
-
-    fn enriched(&mut self, at_ms: i64, call: &PlannedCall) -> Told {
-        let mark = self.marks.next();
-        let (mut body, mut fields) = if self.draw.random_bool(0.4) {
-            self.property(TOPIC, &mark, &["billing", "delivery", "returns"])
-        } else {
-            self.property(
-                SEGMENT,
-                &mark,
-                &["private", "small business", "key account"],
-            )
-        };
-        if !call.known && self.draw.random_bool(0.3) {
-            // Written as people write it; a CRM keeps it in lower case.
-            let email = format!("Person.{mark}@Example.net");
-            body.insert("email".to_owned(), json!(email));
-            fields.push((Field::Email, Value::Text(email)));
-        }
-        Told {
-            at_ms,
-            kind: "contact_enriched",
-            lane: Lane::En,
-            body,
-            expect: vec![Expectation::PersonFields(fields)],
-        }
-    }
-}
-
-fn started(call: &PlannedCall) -> Told {
-    Told {
-        at_ms: call.start_ms,
-        kind: "call_started",
-        lane: Lane::Op,
-        body: Body::from([("direction".to_owned(), json!(call.direction.as_str()))]),
-        expect: vec![Expectation::Person],
-    }
-}
-
-/// An event that completes the record of its call.
-fn of_record(
-    at_ms: i64,
-    kind: &'static str,
-    call: &PlannedCall,
-    (name, value): (&str, &str),
-    fields: Vec<(Field, Value)>,
-) -> Told {
-    Told {
-        at_ms,
-        kind,
-        lane: Lane::En,
-        body: Body::from([(name.to_owned(), json!(value))]),
-        expect: vec![Expectation::RecordFields {
-            object: Object::Call,
-            mark: call.call_id.clone(),
-            fields,
-        }],
-    }
-}
-
-/// A note with a mark.
-pub(super) fn note(at_ms: i64, mark: &str, text: &str) -> Told {
-    let text = format!("{mark}: {text}");
-    Told {
-        at_ms,
-        kind: "note_added",
-        lane: Lane::En,
-        body: Body::from([("text".to_owned(), json!(text))]),
-        expect: vec![Expectation::Record {
-            object: Object::Note,
-            mark: mark.to_owned(),
-            fields: vec![(Field::Text, Value::Text(text))],
-        }],
     }
 }

@@ -6,6 +6,7 @@
 
 mod arrivals;
 mod backlog;
+mod content;
 mod durations;
 mod events;
 mod expect;

@@ -75,7 +75,9 @@ impl Broker {
             return Stored::Duplicate;
         }
         stream.messages.push(message.clone());
-        stream.ids.insert(message.msg_id, stream.messages.len() as u64);
+        stream
+            .ids
+            .insert(message.msg_id, stream.messages.len() as u64);
         Stored::New
     }
 
@@ -100,10 +102,14 @@ impl Broker {
     pub(super) fn deliver(&mut self, lane: Lane) -> (Vec<Given>, bool) {
         let stream = &self.streams[lane as usize];
         let consumer = &mut self.consumers[lane as usize];
-        let Some(mut pull) = consumer.pull else { return (Vec::new(), false) };
+        let Some(mut pull) = consumer.pull else {
+            return (Vec::new(), false);
+        };
         let mut given = Vec::new();
         while pull.count > 0
-            && let Some(message) = usize::try_from(consumer.next.saturating_sub(1)).ok().and_then(|index| stream.messages.get(index))
+            && let Some(message) = usize::try_from(consumer.next.saturating_sub(1))
+                .ok()
+                .and_then(|index| stream.messages.get(index))
         {
             if message.payload.len() > pull.bytes && !given.is_empty() {
                 pull.count = 0;
@@ -112,7 +118,11 @@ impl Broker {
             consumer.delivered += 1;
             pull.count -= 1;
             pull.bytes = pull.bytes.saturating_sub(message.payload.len());
-            given.push(Given { seq: consumer.next, consumer_seq: consumer.delivered, message: message.clone() });
+            given.push(Given {
+                seq: consumer.next,
+                consumer_seq: consumer.delivered,
+                message: message.clone(),
+            });
             consumer.next += 1;
         }
         let full = pull.count == 0;
@@ -126,6 +136,9 @@ impl Broker {
 
     /// Whether every stored event is acknowledged.
     pub(super) fn settled(&self) -> bool {
-        self.streams.iter().zip(&self.consumers).all(|(stream, consumer)| consumer.acked.len() == stream.messages.len())
+        self.streams
+            .iter()
+            .zip(&self.consumers)
+            .all(|(stream, consumer)| consumer.acked.len() == stream.messages.len())
     }
 }

@@ -16,7 +16,10 @@ pub struct Trace<'a> {
 
 impl std::fmt::Debug for Trace<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trace").field("lines", &self.lines).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("Trace")
+            .field("lines", &self.lines)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
@@ -27,7 +30,13 @@ const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 impl<'a> Trace<'a> {
     /// A trace that writes its lines to `out`, if there is one.
     pub fn new(out: Option<&'a mut dyn Write>) -> Self {
-        Self { out, digest: FNV_OFFSET, lines: 0, line: String::new(), failed: None }
+        Self {
+            out,
+            digest: FNV_OFFSET,
+            lines: 0,
+            line: String::new(),
+            failed: None,
+        }
     }
 
     /// Adds a line.

@@ -49,15 +49,37 @@ pub struct VirtualRun {
 
 #[derive(Debug)]
 enum Happening {
-    Publish { index: usize },
+    Publish {
+        index: usize,
+    },
     Start,
+    /// Ends a worker that has nothing under way.
+    Stop,
     Kill,
     /// An input for the worker of this life.
-    Tell { life: u64, input: Input },
-    Wake { life: u64 },
-    PullEnds { life: u64, lane: Lane, pull: u64 },
-    Arrive { life: u64, request: RequestId, http: HttpRequest, sent_ms: u64, timeout_ms: u64 },
-    Apply { life: u64, output: Output },
+    Tell {
+        life: u64,
+        input: Input,
+    },
+    Wake {
+        life: u64,
+    },
+    PullEnds {
+        life: u64,
+        lane: Lane,
+        pull: u64,
+    },
+    Arrive {
+        life: u64,
+        request: RequestId,
+        http: HttpRequest,
+        sent_ms: u64,
+        timeout_ms: u64,
+    },
+    Apply {
+        life: u64,
+        output: Output,
+    },
 }
 
 struct World<'a, 'b> {
@@ -82,7 +104,13 @@ struct World<'a, 'b> {
 }
 
 /// Runs a plan. `hubspot` is set up and seeded, `setup` is the account's.
-pub fn run(scenario: &Scenario, plan: &Plan, hubspot: HubSpot, setup: Setup, trace: &mut Trace<'_>) -> VirtualRun {
+pub fn run(
+    scenario: &Scenario,
+    plan: &Plan,
+    hubspot: HubSpot,
+    setup: Setup,
+    trace: &mut Trace<'_>,
+) -> VirtualRun {
     let mut world = World {
         plan,
         setup,
@@ -103,24 +131,48 @@ pub fn run(scenario: &Scenario, plan: &Plan, hubspot: HubSpot, setup: Setup, tra
         takeover_ms_max: None,
         trace,
     };
-    for planned in &plan.backlog {
-        world.at(0, Happening::Publish { index: planned.index });
-    }
-    world.at(0, Happening::Start);
+    // As in real time: a worker reads the contacts and stops, then the backlog is published, then workers and calls start
+    // at the same instant.
+    let mut first_ms = 0;
     if scenario.warm {
-        world.at(1, Happening::Tell { life: 1, input: Input::Warm });
+        first_ms = warm_ms(scenario);
+        world.at(0, Happening::Start);
+        world.at(
+            1,
+            Happening::Tell {
+                life: 1,
+                input: Input::Warm,
+            },
+        );
+        world.at(first_ms - 1_000, Happening::Stop);
     }
-    // Calls begin when the cache is warm, as in real time.
-    let first_ms = if scenario.warm { warm_ms(scenario) } else { 0 };
     world.first_ms = first_ms;
+    for planned in &plan.backlog {
+        world.at(
+            first_ms.saturating_sub(500),
+            Happening::Publish {
+                index: planned.index,
+            },
+        );
+    }
+    world.at(first_ms, Happening::Start);
     for planned in &plan.events {
         let at_ms = first_ms + u64::try_from(planned.at_ms).unwrap_or(0);
-        world.at(at_ms, Happening::Publish { index: planned.index });
+        world.at(
+            at_ms,
+            Happening::Publish {
+                index: planned.index,
+            },
+        );
     }
     for kill_s in &scenario.workers.kill_at_s {
         world.at(first_ms + kill_s * 1_000, Happening::Kill);
     }
-    let last_ms = first_ms + plan.events.last().map_or(0, |event| u64::try_from(event.at_ms).unwrap_or(0));
+    let last_ms = first_ms
+        + plan
+            .events
+            .last()
+            .map_or(0, |event| u64::try_from(event.at_ms).unwrap_or(0));
     let end_ms = last_ms + scenario.drain_s_max * 1_000;
     let mut drained = false;
     while let Some(((at_ms, _), happening)) = world.queue.pop_first() {
@@ -170,13 +222,18 @@ impl World<'_, '_> {
     }
 
     fn now(&self) -> Now {
-        Now { tick: Tick(self.now_ms), broker: BrokerTime(self.clock_ms()), wall: WallTime(self.clock_ms()) }
+        Now {
+            tick: Tick(self.now_ms),
+            broker: BrokerTime(self.clock_ms()),
+            wall: WallTime(self.clock_ms()),
+        }
     }
 
     fn happen(&mut self, happening: Happening) {
         match happening {
             Happening::Publish { index } => self.publish(index),
             Happening::Start => self.start(),
+            Happening::Stop => self.stop(),
             Happening::Kill => self.kill(),
             Happening::Tell { life, input } => {
                 if life == self.life && self.dispatcher.is_some() {
@@ -190,11 +247,20 @@ impl World<'_, '_> {
                 }
             }
             Happening::PullEnds { life, lane, pull } => {
-                if life == self.life && pull == self.pulls[lane as usize] && self.broker.end_pull(lane) {
+                if life == self.life
+                    && pull == self.pulls[lane as usize]
+                    && self.broker.end_pull(lane)
+                {
                     self.tell(Input::PullEnded(lane));
                 }
             }
-            Happening::Arrive { life, request, http, sent_ms, timeout_ms } => self.arrive(life, request, &http, sent_ms, timeout_ms),
+            Happening::Arrive {
+                life,
+                request,
+                http,
+                sent_ms,
+                timeout_ms,
+            } => self.arrive(life, request, &http, sent_ms, timeout_ms),
             Happening::Apply { life, output } => {
                 if life == self.life {
                     self.apply(output);
@@ -205,17 +271,30 @@ impl World<'_, '_> {
 
     fn publish(&mut self, index: usize) {
         let plan = self.plan;
-        let Some(planned) = plan.get(index) else { return };
-        let Ok(payload) = encode(&planned.event, ContentType::MessagePack) else { return };
-        let message = Message { kind: planned.event.kind.clone(), msg_id: planned.event.id.as_str().to_owned(), payload };
+        let Some(planned) = plan.get(index) else {
+            return;
+        };
+        let Ok(payload) = encode(&planned.event, ContentType::MessagePack) else {
+            return;
+        };
+        let message = Message {
+            kind: planned.event.kind.clone(),
+            msg_id: planned.event.id.as_str().to_owned(),
+            payload,
+        };
         let lane = planned.lane;
         // A second copy meets the deduplication, and the publisher is told so.
         let copies = if self.twice { 2 } else { 1 };
         for _ in 0..copies {
             let stored = self.broker.publish(lane, message.clone());
-            self.trace.note(self.now_ms, format_args!("publish {lane} {} {stored:?}", planned.event.id));
+            self.trace.note(
+                self.now_ms,
+                format_args!("publish {lane} {} {stored:?}", planned.event.id),
+            );
             let outcome = match stored {
-                Stored::New => PublishOutcome::Stored { at_ms: self.run_ms() },
+                Stored::New => PublishOutcome::Stored {
+                    at_ms: self.run_ms(),
+                },
                 Stored::Duplicate => PublishOutcome::Duplicate,
             };
             self.published.push(Published { index, outcome });
@@ -232,16 +311,30 @@ impl World<'_, '_> {
         for lane in Lane::ALL {
             self.broker.reset(lane, setup.floors[lane as usize]);
         }
-        self.trace.note(self.now_ms, format_args!("start life {}", self.life));
+        self.trace
+            .note(self.now_ms, format_args!("start life {}", self.life));
         match Dispatcher::new(setup, self.now()) {
             Ok(dispatcher) => self.dispatcher = Some(dispatcher),
-            Err(error) => self.trace.note(self.now_ms, format_args!("refused {error}")),
+            Err(error) => self
+                .trace
+                .note(self.now_ms, format_args!("refused {error}")),
         }
         self.drain_outputs();
     }
 
+    fn stop(&mut self) {
+        self.trace
+            .note(self.now_ms, format_args!("stop life {}", self.life));
+        self.dispatcher = None;
+        self.wake_at = None;
+        for lane in Lane::ALL {
+            self.broker.end_pull(lane);
+        }
+    }
+
     fn kill(&mut self) {
-        self.trace.note(self.now_ms, format_args!("kill life {}", self.life));
+        self.trace
+            .note(self.now_ms, format_args!("kill life {}", self.life));
         self.dispatcher = None;
         self.wake_at = None;
         self.killed_ms = Some(self.now_ms);
@@ -263,9 +356,15 @@ impl World<'_, '_> {
         while let Some(output) = self.dispatcher.as_mut().and_then(Dispatcher::poll) {
             self.carry_out(output);
         }
-        let wake = self.dispatcher.as_ref().and_then(Dispatcher::wake).map(|tick| tick.0.max(self.now_ms + 1));
+        let wake = self
+            .dispatcher
+            .as_ref()
+            .and_then(Dispatcher::wake)
+            .map(|tick| tick.0.max(self.now_ms + 1));
         if let Some(at_ms) = wake
-            && self.wake_at.is_none_or(|planned| planned <= self.now_ms || at_ms < planned)
+            && self
+                .wake_at
+                .is_none_or(|planned| planned <= self.now_ms || at_ms < planned)
         {
             self.wake_at = Some(at_ms);
             let life = self.life;
@@ -280,25 +379,52 @@ impl World<'_, '_> {
                 self.broker.pull(lane, Pull { count, bytes });
                 self.pulls[lane as usize] += 1;
                 let pull = self.pulls[lane as usize];
-                self.at(self.now_ms + PULL_MS, Happening::PullEnds { life, lane, pull });
+                self.at(
+                    self.now_ms + PULL_MS,
+                    Happening::PullEnds { life, lane, pull },
+                );
                 self.deliver(lane);
             }
-            Output::Send { request, lane, http, timeout_ms } => {
-                self.trace.note(self.now_ms, format_args!("send {request} {lane} {http:?}"));
+            Output::Send {
+                request,
+                lane,
+                http,
+                timeout_ms,
+            } => {
+                self.trace
+                    .note(self.now_ms, format_args!("send {request} {lane} {http:?}"));
                 if lane == Lane::Op
                     && let Some(killed_ms) = self.killed_ms.take()
                 {
                     let took = self.now_ms - killed_ms;
-                    self.takeover_ms_max = Some(self.takeover_ms_max.map_or(took, |worst| worst.max(took)));
+                    self.takeover_ms_max =
+                        Some(self.takeover_ms_max.map_or(took, |worst| worst.max(took)));
                 }
                 let sent_ms = self.now_ms;
-                self.at(self.now_ms + TRIP_MS, Happening::Arrive { life, request, http, sent_ms, timeout_ms });
+                self.at(
+                    self.now_ms + TRIP_MS,
+                    Happening::Arrive {
+                        life,
+                        request,
+                        http,
+                        sent_ms,
+                        timeout_ms,
+                    },
+                );
             }
-            Output::Alert { code, .. } => self.trace.note(self.now_ms, format_args!("alert {code}")),
+            Output::Alert { code, .. } => {
+                self.trace.note(self.now_ms, format_args!("alert {code}"))
+            }
             Output::Stopped => {}
             other => {
                 let at_ms = self.soon();
-                self.at(at_ms, Happening::Apply { life, output: other });
+                self.at(
+                    at_ms,
+                    Happening::Apply {
+                        life,
+                        output: other,
+                    },
+                );
             }
         }
     }
@@ -306,16 +432,33 @@ impl World<'_, '_> {
     /// A broker operation of the worker takes effect, and its answer is told.
     fn apply(&mut self, output: Output) {
         let input = match output {
-            Output::Load { lane, seq, effects, aliases } => {
-                let ledger = effects.iter().map(|key| self.broker.ledger.get(key).cloned()).collect();
+            Output::Load {
+                lane,
+                seq,
+                effects,
+                aliases,
+            } => {
+                let ledger = effects
+                    .iter()
+                    .map(|key| self.broker.ledger.get(key).cloned())
+                    .collect();
                 let contact = aliases
                     .iter()
                     .find_map(|alias| self.broker.aliases.get(alias))
                     .and_then(|crm_id| self.broker.contacts.get(crm_id))
                     .cloned();
-                Input::Loaded { lane, seq, ledger, contact }
+                Input::Loaded {
+                    lane,
+                    seq,
+                    ledger,
+                    contact,
+                }
             }
-            Output::Record { id, ledger, contacts } => {
+            Output::Record {
+                id,
+                ledger,
+                contacts,
+            } => {
                 for write in contacts {
                     let crm_id = write.record.crm_id.clone();
                     for alias in write.aliases {
@@ -326,19 +469,30 @@ impl World<'_, '_> {
                     }
                 }
                 for (key, record) in ledger {
-                    self.trace.note(self.now_ms, format_args!("record {key} {:?}", record.state));
-                    debug_assert!(record.state != EffectState::Sent, "class A effects are never recorded as sent");
+                    self.trace
+                        .note(self.now_ms, format_args!("record {key} {:?}", record.state));
+                    debug_assert!(
+                        record.state != EffectState::Sent,
+                        "class A effects are never recorded as sent"
+                    );
                     self.broker.ledger.insert(key, record);
                 }
                 Input::Recorded { id, stored: true }
             }
             Output::DeadLetter(letter) => {
-                self.trace.note(self.now_ms, format_args!("dead {} {} {}", letter.lane, letter.seq, letter.code));
+                self.trace.note(
+                    self.now_ms,
+                    format_args!("dead {} {} {}", letter.lane, letter.seq, letter.code),
+                );
                 self.broker.dead.extend(letter.event_id);
-                Input::Recorded { id: letter.id, stored: true }
+                Input::Recorded {
+                    id: letter.id,
+                    stored: true,
+                }
             }
             Output::Ack { lane, seq } => {
-                self.trace.note(self.now_ms, format_args!("ack {lane} {seq}"));
+                self.trace
+                    .note(self.now_ms, format_args!("ack {lane} {seq}"));
                 self.broker.ack(lane, seq);
                 return;
             }
@@ -355,7 +509,9 @@ impl World<'_, '_> {
                 self.broker.reset(lane, floor);
                 Input::Resynced(lane)
             }
-            Output::Pull { .. } | Output::Send { .. } | Output::Alert { .. } | Output::Stopped => return,
+            Output::Pull { .. } | Output::Send { .. } | Output::Alert { .. } | Output::Stopped => {
+                return;
+            }
         };
         self.tell(input);
     }
@@ -374,17 +530,39 @@ impl World<'_, '_> {
                 content_type: ContentType::MessagePack,
                 payload: given.message.payload,
             };
-            self.at(at_ms, Happening::Tell { life, input: Input::Delivered(delivery) });
+            self.at(
+                at_ms,
+                Happening::Tell {
+                    life,
+                    input: Input::Delivered(delivery),
+                },
+            );
         }
         if full {
-            self.at(at_ms, Happening::Tell { life, input: Input::PullEnded(lane) });
+            self.at(
+                at_ms,
+                Happening::Tell {
+                    life,
+                    input: Input::PullEnded(lane),
+                },
+            );
         }
     }
 
-    fn arrive(&mut self, life: u64, request: RequestId, http: &HttpRequest, sent_ms: u64, timeout_ms: u64) {
+    fn arrive(
+        &mut self,
+        life: u64,
+        request: RequestId,
+        http: &HttpRequest,
+        sent_ms: u64,
+        timeout_ms: u64,
+    ) {
         let reply = self.hubspot.handle(self.clock_ms(), &model_request(http));
         let service_ms = self.hubspot.service_time_ms() + reply.extra_delay_ms;
-        self.trace.note(self.now_ms, format_args!("crm {request} {} {service_ms}", reply.status));
+        self.trace.note(
+            self.now_ms,
+            format_args!("crm {request} {} {service_ms}", reply.status),
+        );
         let answered_ms = self.now_ms + service_ms + TRIP_MS;
         let deadline_ms = sent_ms + timeout_ms;
         let (at_ms, answer) = if reply.deliver == Deliver::Drop || answered_ms > deadline_ms {
@@ -392,7 +570,13 @@ impl World<'_, '_> {
         } else {
             (answered_ms, answer_of(reply))
         };
-        self.at(at_ms, Happening::Tell { life, input: Input::Answered { request, answer } });
+        self.at(
+            at_ms,
+            Happening::Tell {
+                life,
+                input: Input::Answered { request, answer },
+            },
+        );
     }
 }
 
@@ -405,13 +589,23 @@ fn model_request(http: &HttpRequest) -> Request {
     };
     let mut request = Request::new(method, &http.path).with_bearer(TOKEN);
     if let Some(body) = &http.body {
-        request.headers.push(("content-type".to_owned(), "application/json".to_owned()));
+        request
+            .headers
+            .push(("content-type".to_owned(), "application/json".to_owned()));
         request.body.clone_from(body);
     }
     request
 }
 
 fn answer_of(reply: Reply) -> Answer {
-    let headers = reply.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect();
-    Answer::Response { status: reply.status, headers, body: reply.body }
+    let headers = reply
+        .headers
+        .into_iter()
+        .map(|(name, value)| (name.to_lowercase(), value))
+        .collect();
+    Answer::Response {
+        status: reply.status,
+        headers,
+        body: reply.body,
+    }
 }

@@ -56,7 +56,8 @@ fn an_expired_token_says_so() {
 fn each_operation_asks_for_its_scope() {
     let call = json!({"properties": {"hs_timestamp": "2026-06-15T12:00:00Z"}});
     let property = json!({"name": "n1", "label": "N", "type": "string", "fieldType": "text", "groupName": "g"});
-    let cases: [(&str, Method, &str, Value); 11] = [
+    let group = json!({"name": "g1", "label": "G"});
+    let cases: [(&str, Method, &str, Value); 13] = [
         (
             "crm.objects.contacts.read",
             Method::Get,
@@ -122,6 +123,18 @@ fn each_operation_asks_for_its_scope() {
             Method::Post,
             "/crm/v3/properties/deals",
             property,
+        ),
+        (
+            "crm.schemas.contacts.write",
+            Method::Post,
+            "/crm/v3/properties/calls/groups",
+            group.clone(),
+        ),
+        (
+            "crm.schemas.deals.write",
+            Method::Post,
+            "/crm/properties/2026-09/deals/groups",
+            group,
         ),
     ];
     for (scope, method, target, request) in cases {

