@@ -14,7 +14,7 @@ use crate::event::Phone;
 pub enum Verb {
     /// Find contacts by our own key.
     ReadByKey,
-    /// Find one contact by e-mail address.
+    /// Find contacts by e-mail address.
     ReadByEmail,
     /// Find contacts by phone number.
     SearchByPhone,
@@ -189,7 +189,7 @@ pub enum ItemOutcome {
         /// The CRM's category or code, without values.
         reason: String,
     },
-    /// The whole batch was refused without saying which item is to blame: send each alone.
+    /// The whole batch was refused without saying which item is to blame: it is found by halves.
     Split,
 }
 

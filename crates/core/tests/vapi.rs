@@ -2,6 +2,7 @@
 
 use callflume_core::account::AccountId;
 use callflume_core::codes;
+use callflume_core::effect;
 use callflume_core::event::{ContentType, Draft, Event, decode, encode};
 use callflume_core::lane::Lane;
 use callflume_core::voice::vapi::{DISPOSITIONS, disposition, read};
@@ -212,19 +213,8 @@ fn dispositions_follow_the_beginning_of_the_reason() {
 
 #[test]
 fn every_line_of_the_table_can_be_reached_and_names_a_known_disposition() {
-    const KNOWN: [&str; 9] = [
-        "connected",
-        "voicemail",
-        "no_answer",
-        "busy",
-        "failed",
-        "abandoned",
-        "transferred",
-        "declined",
-        "error",
-    ];
     for (index, (prefix, name)) in DISPOSITIONS.iter().enumerate() {
-        assert!(KNOWN.contains(name), "{name}");
+        assert!(effect::DISPOSITIONS.contains(name), "{name}");
         let shadowed = DISPOSITIONS[..index]
             .iter()
             .find(|(earlier, _)| prefix.starts_with(earlier));

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSetting {
     /// The API version is neither `v3` nor a date.
-    #[error("api = `{0}` is no API version: use `v3` or a dated one such as `2026-09`")]
+    #[error("api_version = `{0}` is no API version: use `v3` or a dated one such as `2026-09`")]
     Api(String),
     /// A disposition that doesn't exist.
     #[error("dispositions.{0}: there is no such disposition; use one of {list}", list = DISPOSITIONS.join(", "))]
@@ -165,8 +165,8 @@ mod tests {
                 r#"{"api":"v3","dispositions":{"declined":"0-1"}}"#,
                 Ok("v3"),
             ),
-            (r#"{"api":"v4"}"#, Err("api = `v4`")),
-            (r#"{"api":"2026/09"}"#, Err("api = `2026/09`")),
+            (r#"{"api":"v4"}"#, Err("api_version = `v4`")),
+            (r#"{"api":"2026/09"}"#, Err("api_version = `2026/09`")),
             (
                 r#"{"dispositions":{"hung_up":"x"}}"#,
                 Err("dispositions.hung_up"),

@@ -1,14 +1,16 @@
 //! Every answer of HubSpot's has one meaning: a table of fixtures, and properties over arbitrary answers.
 
 mod common;
+mod verbs;
 
 use callflume_core::vendor::{AccountSignal, Answer, Interpretation, ItemOutcome, Verb};
 use callflume_crm::hubspot::token_expired;
-use common::{VERBS, hubspot, item, operation};
+use common::{hubspot, item, operation};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use verbs::VERBS;
 
 #[derive(Deserialize)]
 struct File {
@@ -160,8 +162,8 @@ fn only_an_expired_token_is_worth_refreshing() {
 
 #[test]
 fn what_was_found_is_read_with_all_that_tells_who_it_is() {
-    let body = json!({"id": 9001, "properties": {
-        "callflume_key": "k-1", "phone": "202 555 0101", "mobilephone": "+12025550199", "email": "p1@example.org"}});
+    let body = json!({"results": [{"id": 9001, "properties": {
+        "callflume_key": "k-1", "phone": "202 555 0101", "mobilephone": "+12025550199", "email": "p1@example.org"}}]});
     let meaning = hubspot().interpret(&operation(Verb::ReadByEmail, 1), &response(200, &body));
     let ItemOutcome::Matches(found) = &meaning.items[0] else {
         panic!("{meaning:?}");
@@ -212,7 +214,7 @@ fn arbitrary_body() -> impl Strategy<Value = Vec<u8>> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        "[0-9]{1,3}|k-[0-9]|\\PC{0,12}".prop_map(Value::from),
+        "[0-9]{1,3}|k-[0-9]|p[0-9]@example.org|\\PC{0,12}".prop_map(Value::from),
         prop_oneof![
             "VALIDATION_ERROR|CONFLICT|OBJECT_NOT_FOUND|RATE_LIMITS|DAILY|TEN_SECONDLY_ROLLING",
             "Existing ID: [0-9]{0,5}|[0-9]{0,4} already has that value|\\[\\{\"name\":\"email\"\\}\\]",
@@ -221,7 +223,7 @@ fn arbitrary_body() -> impl Strategy<Value = Vec<u8>> {
     ];
     let names = prop_oneof![
         "id|results|errors|properties|context|objectWriteTraceId|ids|category|message|status",
-        "policyName|paging|next|after|total|callflume_key|phone|errors|name|code|in",
+        "policyName|paging|next|after|total|callflume_key|phone|email|errors|name|code|in",
     ];
     let value = leaf.prop_recursive(5, 48, 6, move |inner| {
         prop_oneof![

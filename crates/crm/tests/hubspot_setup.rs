@@ -168,7 +168,7 @@ fn trouble_is_named_with_a_remedy_and_never_shows_the_credential() {
             "HTTP 401: INVALID_AUTHENTICATION",
             "credential",
         ),
-        (answer(404, &json!({})), "HTTP 404", "`api`"),
+        (answer(404, &json!({})), "HTTP 404", "`api_version`"),
         (answer(503, &json!({})), "HTTP 503", "later"),
         (page, "could not be understood", "base address"),
         (Answer::Lost, "did not answer", "network"),

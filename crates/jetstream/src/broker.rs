@@ -69,6 +69,11 @@ impl Broker {
         &self.api
     }
 
+    /// Whether the connection stands, as far as is known.
+    pub fn is_connected(&self) -> bool {
+        self.link.borrow().connected
+    }
+
     /// State of the connection; changes with every loss and every reconnect.
     pub fn link(&self) -> watch::Receiver<Link> {
         self.link.clone()
@@ -163,8 +168,9 @@ impl Broker {
         }
     }
 
-    /// A plain request on a full subject, answered by one message.
-    pub(crate) async fn ask(
+    /// A plain request on a full subject, answered by one message. `what` names it in errors: [`Error::Unknown`] when
+    /// no answer came in time, [`Error::NoResponder`] when nobody listens.
+    pub async fn ask(
         &self,
         subject: Subject,
         payload: Bytes,

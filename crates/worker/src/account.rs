@@ -16,7 +16,7 @@ use callflume_jetstream::clock::BrokerClock;
 use callflume_jetstream::consumer::{AccountConsumer, ConsumerSettings};
 use callflume_jetstream::lease::{Lease, LeaseError, Leases};
 use callflume_jetstream::{Broker, dead};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -46,36 +46,50 @@ pub(crate) enum Order {
     Resume,
 }
 
-/// State of an owned account, for status.
-#[derive(Debug, Clone, Serialize)]
+/// State of an owned account, for status. What a worker of another version leaves out is taken as nothing, and what it
+/// adds is not read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AccountStatus {
     /// The account.
     pub account: AccountId,
     /// Events in memory, operational lane.
+    #[serde(default)]
     pub resident_op: usize,
     /// Events in memory, enrichment lane.
+    #[serde(default)]
     pub resident_en: usize,
     /// Requests sent since the takeover.
+    #[serde(default)]
     pub requests: u64,
     /// Of these, throttled by the CRM.
+    #[serde(default)]
     pub throttled: u64,
-    /// Effects done, merged, superseded and dead since the takeover.
+    /// Effects done since the takeover.
+    #[serde(default)]
     pub done: u64,
-    /// See `done`.
+    /// Effects that a later update carried along, since the takeover.
+    #[serde(default)]
     pub merged: u64,
-    /// See `done`.
+    /// Effects that found a newer value, since the takeover.
+    #[serde(default)]
     pub superseded: u64,
-    /// See `done`.
+    /// Effects and events that became dead letters, since the takeover.
+    #[serde(default)]
     pub dead: u64,
     /// Events settled since the takeover.
+    #[serde(default)]
     pub settled: u64,
     /// Contacts read by warm-ups.
+    #[serde(default)]
     pub warmed: u64,
     /// Whether a warm-up is running.
+    #[serde(default)]
     pub warming: bool,
     /// Windows: name, used, allowed.
+    #[serde(default)]
     pub windows: Vec<(String, u32, u32)>,
     /// The latest alert, if any, as code and text.
+    #[serde(default)]
     pub alert: Option<String>,
 }
 
@@ -114,8 +128,8 @@ pub(crate) fn wall_now() -> WallTime {
 pub(crate) enum Ended {
     #[error("its lease was lost")]
     LeaseLost,
-    #[error("the task that pulls its events ended")]
-    LaneEnded,
+    #[error("the task that pulls its events is gone")]
+    LaneGone,
     #[error("a dead letter refers to a message that is not held")]
     MessageGone,
     #[error(transparent)]
@@ -190,7 +204,7 @@ async fn renew(
             }
             Err(LeaseError::Lost { .. } | LeaseError::Held { .. }) => return None,
             Err(LeaseError::Failed(error)) => {
-                tracing::warn!(%error, "a lease could not be renewed; trying again")
+                tracing::warn!(%error, "a lease could not be renewed; trying again");
             }
         }
         if lease.left(Instant::now()).is_zero() {
@@ -250,7 +264,7 @@ impl Task {
             floors[lane as usize] = consumer.start(floor).await?;
             consumers.push(consumer);
         }
-        let consumers = <[AccountConsumer; 2]>::try_from(consumers).map_err(|_| Ended::LaneEnded)?;
+        let consumers = <[AccountConsumer; 2]>::try_from(consumers).map_err(|_| Ended::LaneGone)?;
         let journal = store.journals.read(&account).await?;
         let journal_revision = journal.as_ref().map(|stored| stored.revision);
         let sender = Sender::new(&config)?;
@@ -379,10 +393,10 @@ impl Task {
                     self.dispatcher.handle(now, Input::Wake);
                 }
                 (Err(error), _) => {
-                    tracing::warn!(account = %self.account, %error, "new configuration refused, the old one stays")
+                    tracing::warn!(account = %self.account, %error, "new configuration refused, the old one stays");
                 }
                 (_, Err(error)) => {
-                    tracing::warn!(account = %self.account, %error, "new configuration refused, the old one stays")
+                    tracing::warn!(account = %self.account, %error, "new configuration refused, the old one stays");
                 }
             },
         }
@@ -404,7 +418,7 @@ impl Task {
     fn carry_out(&mut self, output: Output) {
         match output {
             Output::Pull { lane, count, bytes } => {
-                self.command(lane, Command::Pull { count, bytes })
+                self.command(lane, Command::Pull { count, bytes });
             }
             Output::Resync { lane, floor } => self.command(lane, Command::Resync { floor }),
             Output::SaveFloor { lane, seq } => {
@@ -550,7 +564,7 @@ impl Task {
 
     fn command(&mut self, lane: Lane, command: Command) {
         if self.lanes[lane as usize].send(command).is_err() {
-            self.fatal = Some(Ended::LaneEnded);
+            self.fatal = Some(Ended::LaneGone);
         }
     }
 

@@ -120,7 +120,7 @@ async fn read(mut response: reqwest::Response) -> Answer {
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES_MAX => {
-                body.extend_from_slice(&chunk)
+                body.extend_from_slice(&chunk);
             }
             Ok(None) => {
                 return Answer::Response {

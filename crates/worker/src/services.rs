@@ -8,14 +8,17 @@
 //!
 //! A worker that doesn't own the account is silent, so the asker's time-out means that nobody owns it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use callflume_core::account::AccountId;
-use callflume_jetstream::Broker;
+use callflume_jetstream::lease::Leases;
+use callflume_jetstream::{Broker, Error as BrokerError};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
+use crate::Error;
 use crate::account::{AccountStatus, Order};
 
 /// Where workers are asked for their state.
@@ -31,8 +34,8 @@ pub struct WorkerStatus {
     pub worker: String,
     /// Its version.
     pub version: String,
-    /// Its accounts, each an [`AccountStatus`].
-    pub accounts: Vec<serde_json::Value>,
+    /// Its accounts.
+    pub accounts: Vec<AccountStatus>,
 }
 
 /// The answer to an order.
@@ -57,7 +60,7 @@ pub(crate) async fn serve(
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "service requests can't be received; trying again")
+                tracing::warn!(%error, "service requests can't be received; trying again");
             }
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -77,10 +80,6 @@ async fn answer(
     let subject = request.subject.as_str();
     let accounts = status.borrow().clone();
     let body = if subject == STATUS {
-        let accounts = accounts
-            .iter()
-            .filter_map(|account| serde_json::to_value(account).ok())
-            .collect();
         serde_json::to_vec(&WorkerStatus {
             worker: worker.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -114,28 +113,51 @@ async fn answer(
     }
 }
 
-/// What every worker says of itself, as far as it answers within `wait`.
-pub async fn status(
-    broker: &Broker,
-    wait: Duration,
-) -> Result<Vec<WorkerStatus>, async_nats::Error> {
-    let inbox = broker.client().new_inbox();
-    let mut replies = broker.client().subscribe(inbox.clone()).await?;
-    broker
-        .client()
+/// What every worker says of itself: until each of those with a heartbeat has answered, `wait` at most. One that has
+/// none yet, or whose answer can't be read, may be missing.
+pub async fn status(broker: &Broker, wait: Duration) -> Result<Vec<WorkerStatus>, Error> {
+    let what = || "the state of workers".to_owned();
+    let lost = |error: &dyn std::error::Error| BrokerError::Unexpected {
+        what: what(),
+        cause: error.to_string(),
+    };
+    let mut silent: BTreeSet<String> = Leases::open(broker)
+        .await?
+        .workers()
+        .await?
+        .into_iter()
+        .map(|record| record.worker)
+        .collect();
+    let known = !silent.is_empty();
+    let client = broker.client();
+    let inbox = client.new_inbox();
+    let mut replies = client
+        .subscribe(inbox.clone())
+        .await
+        .map_err(|error| lost(&error))?;
+    client
         .publish_with_reply(STATUS, inbox, bytes::Bytes::new())
-        .await?;
+        .await
+        .map_err(|error| lost(&error))?;
     let mut found: Vec<WorkerStatus> = Vec::new();
     let collect = async {
         while let Some(reply) = replies.next().await {
-            if let Ok(status) = serde_json::from_slice(&reply.payload) {
-                found.push(status);
-            } else if reply.status == Some(async_nats::StatusCode::NO_RESPONDERS) {
+            if reply.status == Some(async_nats::StatusCode::NO_RESPONDERS) {
+                return;
+            }
+            match serde_json::from_slice::<WorkerStatus>(&reply.payload) {
+                Ok(status) => {
+                    silent.remove(&status.worker);
+                    found.push(status);
+                }
+                Err(error) => tracing::warn!(%error, "a worker's status can't be read"),
+            }
+            // Whoever is gone without a word keeps its heartbeat for a while, and costs the whole wait.
+            if known && silent.is_empty() {
                 return;
             }
         }
     };
-    // Nobody knows how many workers there are: the time-out is the end.
     let ended = tokio::time::timeout(wait, collect).await;
     tracing::trace!(early = ended.is_ok(), "status collected");
     found.sort_by(|a, b| a.worker.cmp(&b.worker));
@@ -143,17 +165,38 @@ pub async fn status(
 }
 
 /// Asks the owner of an account to read the CRM's contacts into the cache; `None` when nobody owns it.
-pub async fn warm(broker: &Broker, account: &AccountId, wait: Duration) -> Option<Accepted> {
+pub async fn warm(
+    broker: &Broker,
+    account: &AccountId,
+    wait: Duration,
+) -> Result<Option<Accepted>, Error> {
     ask(broker, format!("{WARM}{account}"), wait).await
 }
 
 /// Tells the owner of an account that its trouble is over; `None` when nobody owns it.
-pub async fn resume(broker: &Broker, account: &AccountId, wait: Duration) -> Option<Accepted> {
+pub async fn resume(
+    broker: &Broker,
+    account: &AccountId,
+    wait: Duration,
+) -> Result<Option<Accepted>, Error> {
     ask(broker, format!("{RESUME}{account}"), wait).await
 }
 
-async fn ask(broker: &Broker, subject: String, wait: Duration) -> Option<Accepted> {
-    let request = async_nats::Request::new().timeout(Some(wait));
-    let reply = broker.client().send_request(subject, request).await.ok()?;
-    serde_json::from_slice(&reply.payload).ok()
+async fn ask(broker: &Broker, subject: String, wait: Duration) -> Result<Option<Accepted>, Error> {
+    let what = || format!("the order on {subject}");
+    let answer = broker
+        .ask(subject.clone().into(), bytes::Bytes::new(), wait, what)
+        .await;
+    match answer {
+        Ok(reply) => serde_json::from_slice(&reply.payload)
+            .map(Some)
+            .map_err(|error| {
+                let cause = error.to_string();
+                BrokerError::Unexpected { what: what(), cause }.into()
+            }),
+        Err(BrokerError::NoResponder { .. }) => Ok(None),
+        // Whoever doesn't own the account is silent. Without a connection the silence says nothing.
+        Err(BrokerError::Unknown { .. }) if broker.is_connected() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -327,25 +327,27 @@ async fn warm(stage: &Stage, options: &Options, progress: &Progress) -> Result<(
             )));
         }
         if !asked {
+            // Nobody owns the account before the worker has claimed it.
             asked = services::warm(&stage.broker, &stage.account, Duration::from_millis(500))
                 .await
+                .map_err(|error| Error::Worker(error.to_string()))?
                 .is_some();
-            continue;
-        }
-        let found = services::status(&stage.broker, Duration::from_millis(300))
-            .await
-            .unwrap_or_default();
-        let account = found
-            .iter()
-            .flat_map(|worker| &worker.accounts)
-            .find(|account| account["account"] == stage.account.as_str());
-        if let Some(account) = account {
-            let warmed = account["warmed"].as_u64().unwrap_or(0);
-            progress.warmed(warmed, wanted);
-            if warmed >= wanted && account["warming"] == false {
-                break;
+        } else {
+            let found = services::status(&stage.broker, Duration::from_millis(300))
+                .await
+                .map_err(|error| Error::Worker(error.to_string()))?;
+            let account = found
+                .into_iter()
+                .flat_map(|worker| worker.accounts)
+                .find(|account| account.account == stage.account);
+            if let Some(account) = account {
+                progress.warmed(account.warmed, wanted);
+                if account.warmed >= wanted && !account.warming {
+                    break;
+                }
             }
         }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     worker
         .stop()

@@ -1,6 +1,6 @@
 //! Links between records, properties, and what belongs to the account.
 
-use callflume_sim::hubspot::{Method, ObjectKind, WriteKind, default_association_type};
+use callflume_sim::hubspot::{HubSpot, Method, ObjectKind, WriteKind, default_association_type};
 use serde_json::{Value, json};
 
 use crate::{CALLS, CONTACTS, NOON_MS, account, body, created, get, post, send};

@@ -205,9 +205,7 @@ async fn a_revoked_token_pauses_the_account_loses_nothing_and_one_command_resume
         let found = services::status(&broker, Duration::from_millis(300))
             .await
             .ok()?;
-        let alert = found.first()?.accounts.first()?["alert"]
-            .as_str()?
-            .to_owned();
+        let alert = found.first()?.accounts.first()?.alert.clone()?;
         alert.contains("CF2201").then_some(())
     })
     .await
@@ -215,6 +213,7 @@ async fn a_revoked_token_pauses_the_account_loses_nothing_and_one_command_resume
     running.stage.model().reinstate(TOKEN);
     services::resume(&broker, &running.stage.account, Duration::from_secs(5))
         .await
+        .unwrap()
         .expect("its owner takes the order");
     running
         .until("the second call", |r| r.count(ObjectKind::Calls) == 2)

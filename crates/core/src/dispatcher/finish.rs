@@ -18,12 +18,10 @@ const RERECORD_AFTER_MS: u64 = 250;
 
 impl Dispatcher {
     /// Ends a job: frees its record and looks again at whoever waited for it.
-    pub(super) fn finish_job(&mut self, now: Now, id: JobId) -> Option<Job> {
+    pub(super) fn finish_job(&mut self, id: JobId) -> Option<Job> {
         let job = self.jobs.remove(&id)?;
         if let Some(waiting) = job.lock.as_ref().and_then(|lock| self.locks.remove(lock)) {
-            for contact in waiting {
-                self.advance(now, &contact);
-            }
+            self.changed.extend(waiting);
         }
         Some(job)
     }
@@ -65,7 +63,7 @@ impl Dispatcher {
         self.store(Vec::new(), contacts, Recorded::Cache, BTreeSet::new());
     }
 
-    fn store(
+    pub(super) fn store(
         &mut self,
         ledger: Vec<(String, LedgerRecord)>,
         contacts: Vec<ContactWrite>,
@@ -84,7 +82,6 @@ impl Dispatcher {
                 what,
                 contacts: touched,
                 output: output.clone(),
-                retry_at: None,
             },
         );
         self.outputs.push_back(output);
@@ -168,7 +165,6 @@ impl Dispatcher {
                 what,
                 contacts,
                 output: output.clone(),
-                retry_at: None,
             },
         );
         self.outputs.push_back(output);
@@ -176,9 +172,9 @@ impl Dispatcher {
 
     pub(super) fn recorded(&mut self, now: Now, id: RecordingId, stored: bool) {
         if !stored {
-            if let Some(recording) = self.recordings.get_mut(&id) {
-                recording.retry_at = Some(now.tick.plus_ms(RERECORD_AFTER_MS));
-                self.wake_at(now.tick.plus_ms(RERECORD_AFTER_MS));
+            if self.recordings.contains_key(&id) {
+                self.rerecords
+                    .insert((now.tick.plus_ms(RERECORD_AFTER_MS), id));
             }
             return;
         }
@@ -229,28 +225,23 @@ impl Dispatcher {
                 return;
             }
             Recorded::DeadEvent((lane, seq)) => self.settle(lane, seq),
+            Recorded::Page { next } => self.page_stored(now, next),
             Recorded::Cache => {}
         }
-        for contact in recording.contacts {
-            self.advance(now, &contact);
-        }
+        self.changed.extend(recording.contacts);
     }
 
     /// Tries again to store what could not be stored.
     pub(super) fn rerecord_due(&mut self, now: Now) {
-        let mut next = None;
-        for recording in self.recordings.values_mut() {
-            match recording.retry_at {
-                Some(at) if at <= now.tick => {
-                    recording.retry_at = None;
-                    self.outputs.push_back(recording.output.clone());
-                }
-                Some(at) => next = Some(next.map_or(at, |other: crate::time::Tick| other.min(at))),
-                None => {}
+        while let Some((at, id)) = self.rerecords.first().copied() {
+            if at > now.tick {
+                self.wake_at(at);
+                break;
             }
-        }
-        if let Some(at) = next {
-            self.wake_at(at);
+            self.rerecords.pop_first();
+            if let Some(recording) = self.recordings.get(&id) {
+                self.outputs.push_back(recording.output.clone());
+            }
         }
     }
 
@@ -294,6 +285,7 @@ impl Dispatcher {
     pub(super) fn finish_stop(&mut self) {
         let busy = !self.requests.is_empty()
             || !self.recordings.is_empty()
+            || self.quota.is_journaling()
             || self.lanes.iter().any(|lane| lane.pulling || lane.resyncing);
         if self.stopping && !self.stopped && !busy {
             self.stopped = true;

@@ -9,7 +9,7 @@ use crate::effect::effect_key;
 use crate::event::{BadEvent, Event, decode};
 use crate::lane::Lane;
 use crate::record::{ContactRecord, EffectState, LedgerRecord};
-use crate::time::{Now, Tick};
+use crate::time::Now;
 
 /// Floors are saved at most this often, milliseconds: what a successor works through again in vain.
 const FLOOR_EVERY_MS: u64 = 1_000;
@@ -21,15 +21,20 @@ const PAUSE_WITHOUT_PULL_MS: u64 = 5_000;
 impl Dispatcher {
     pub(super) fn delivered(&mut self, now: Now, delivery: Delivery) {
         self.counters.delivered += 1;
+        if self.stopping {
+            return;
+        }
         let lane = delivery.lane;
         let state = self.lane(lane);
-        let gap = state
-            .consumer_seq
-            .is_some_and(|last| delivery.consumer_seq > last + 1);
-        state.consumer_seq = Some(delivery.consumer_seq);
-        if gap {
-            // A delivery got lost on the way here. It would come again only after the consumer's ack wait, and the
-            // floor must not pass it: start over from the floor.
+        let expected = state.consumer_seq + 1;
+        if delivery.consumer_seq < expected {
+            // Sent before a resync: it comes again in its place.
+            return;
+        }
+        state.consumer_seq = delivery.consumer_seq;
+        if delivery.consumer_seq > expected {
+            // A delivery got lost on the way here, be it the first. It would come again only after the consumer's ack
+            // wait, and the floor must not pass it: start over from the floor.
             self.resync(lane);
             return;
         }
@@ -51,7 +56,6 @@ impl Dispatcher {
                         contact: String::new(),
                         effects: Vec::new(),
                         loaded: true,
-                        reload_at: None,
                     },
                 );
                 self.dead_event(lane, delivery.seq, bad, event_id.or(delivery.msg_id));
@@ -77,7 +81,6 @@ impl Dispatcher {
                 contact: contact.clone(),
                 effects,
                 loaded: false,
-                reload_at: None,
             },
         );
         let queue = &mut self.contacts.entry(contact.clone()).or_default().queues[lane as usize];
@@ -98,10 +101,9 @@ impl Dispatcher {
     }
 
     fn load(&mut self, lane: Lane, seq: u64) {
-        let Some(state) = self.lane(lane).events.get_mut(&seq) else {
+        let Some(state) = self.lane(lane).events.get(&seq) else {
             return;
         };
-        state.reload_at = None;
         let effects = state.effects.iter().map(|work| work.key.clone()).collect();
         let aliases = state
             .event
@@ -159,28 +161,21 @@ impl Dispatcher {
     }
 
     pub(super) fn load_failed(&mut self, now: Now, lane: Lane, seq: u64) {
-        if let Some(state) = self.lane(lane).events.get_mut(&seq) {
-            state.reload_at = Some(now.tick.plus_ms(RELOAD_AFTER_MS));
-            self.wake_at(now.tick.plus_ms(RELOAD_AFTER_MS));
+        if self.lane(lane).events.contains_key(&seq) {
+            self.reloads
+                .insert((now.tick.plus_ms(RELOAD_AFTER_MS), lane, seq));
         }
     }
 
     /// Asks again for what could not be read.
     pub(super) fn reload_due(&mut self, now: Now) {
-        for lane in Lane::ALL {
-            let waiting: Vec<(u64, Tick)> = self
-                .lane(lane)
-                .events
-                .iter()
-                .filter_map(|(seq, state)| Some((*seq, state.reload_at?)))
-                .collect();
-            for (seq, at) in waiting {
-                if at <= now.tick {
-                    self.load(lane, seq)
-                } else {
-                    self.wake_at(at)
-                }
+        while let Some((at, lane, seq)) = self.reloads.first().copied() {
+            if at > now.tick {
+                self.wake_at(at);
+                break;
             }
+            self.reloads.pop_first();
+            self.load(lane, seq);
         }
     }
 
@@ -198,7 +193,7 @@ impl Dispatcher {
         let state = self.lane(lane);
         state.resyncing = false;
         state.pulling = false;
-        state.consumer_seq = None;
+        state.consumer_seq = 0;
     }
 
     /// Pulls what can be worked on soon; the rest stays in the broker.
@@ -287,7 +282,10 @@ fn read(
             attempts: 0,
             gone_once: false,
             waiting_since: None,
+            not_before: None,
             update: false,
+            alone: false,
+            conflicted: false,
         })
         .collect();
     Ok((event, effects))

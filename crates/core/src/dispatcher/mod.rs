@@ -15,299 +15,56 @@
 //!
 //! | module | subject |
 //! | --- | --- |
+//! | `io` | inputs and outputs |
 //! | `intake` | deliveries, loading, pulling, floors |
-//! | `advance` | which effect of a contact may go next, and as what job |
-//! | `send` | jobs to requests, permits |
-//! | `answer` | answers to outcomes of jobs |
+//! | `advance` | which effect of a contact may go next |
+//! | `contacts` | which CRM record a contact is: look-ups, creation, our key |
+//! | `claims` | who resolves a person at the moment |
+//! | `writes` | writes of records, and what their answers mean |
+//! | `waiting` | updates that wait for their call's record |
+//! | `warm` | reading all contacts of the CRM |
+//! | `send` | jobs to requests, permits, locks |
+//! | `answer` | what an answer means for the account, and whose it is |
 //! | `finish` | recording ends, dead letters, acknowledging |
 
 mod advance;
 mod answer;
+mod claims;
+mod contacts;
 mod finish;
 mod intake;
+mod io;
 mod send;
 mod state;
+mod waiting;
+mod warm;
+mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use self::state::{ContactState, Job, JobId, LaneState, Pool, Recording, Sent};
+pub use self::io::{
+    Bounds, ContactWrite, Counters, DeadLetter, Delivery, Input, Output, RecordingId, RequestId,
+    Setup,
+};
+use self::state::{Claim, ContactState, Job, JobId, LaneState, Pool, Record, Recording, Sent};
 use crate::account::AccountId;
 use crate::cache::ContactCache;
-use crate::codes::Code;
 use crate::config::{AccountConfig, BadConfig};
 use crate::effect::Object;
 use crate::lane::Lane;
 use crate::plan::Planner;
 use crate::quota::{Quota, Settings, shared_limit};
-use crate::record::{ContactRecord, JournalRecord, LedgerRecord};
 use crate::seed::Seed;
 use crate::time::{Now, Tick, WallTime};
-use crate::vendor::{Answer, HttpRequest, Vendor, Verb, WindowSpec};
-
-/// Bounds of one account's memory, per lane.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// Events pulled and not yet settled.
-    pub events_max: usize,
-    /// Their bytes, as delivered.
-    pub bytes_max: usize,
-}
-
-impl Default for Bounds {
-    /// Six full batches, or 8 MiB: more would only wait here instead of in the broker.
-    fn default() -> Self {
-        Self {
-            events_max: 600,
-            bytes_max: 8 << 20,
-        }
-    }
-}
-
-/// Names a recording or dead letter in the air.
-pub type RecordingId = u64;
-/// Names a request in flight.
-pub type RequestId = u64;
-
-/// A message of an account's consumer.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    /// The lane it came on.
-    pub lane: Lane,
-    /// Its sequence in the stream: names the event from here on.
-    pub seq: u64,
-    /// The consumer's own delivery sequence: a gap means that a delivery was lost on the way.
-    pub consumer_seq: u64,
-    /// Kind token of the subject.
-    pub kind: String,
-    /// `Nats-Msg-Id`.
-    pub msg_id: Option<String>,
-    /// Whether `Content-Type` says JSON.
-    pub content_type: crate::event::ContentType,
-    /// The body.
-    pub payload: Vec<u8>,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// Nothing but time.
-    Wake,
-    /// A message arrived.
-    Delivered(Delivery),
-    /// A pull ended (full, expired or failed).
-    PullEnded(Lane),
-    /// The consumer stands at the floor again; everything unsettled comes again.
-    Resynced(Lane),
-    /// The connection to the broker was lost and is back: deliveries may be missing.
-    Reconnected,
-    /// What ledger and contact bucket say about an event.
-    Loaded {
-        /// The event.
-        lane: Lane,
-        /// The event.
-        seq: u64,
-        /// In the order asked for.
-        ledger: Vec<Option<LedgerRecord>>,
-        /// The contact, if the bucket knows it.
-        contact: Option<ContactRecord>,
-    },
-    /// Ledger or contact bucket could not be read; it is asked for again.
-    LoadFailed {
-        /// The event.
-        lane: Lane,
-        /// The event.
-        seq: u64,
-    },
-    /// A request ended.
-    Answered {
-        /// Which.
-        request: RequestId,
-        /// How.
-        answer: Answer,
-    },
-    /// A recording or dead letter was written, or not (then it is tried again).
-    Recorded {
-        /// Which.
-        id: RecordingId,
-        /// Whether it is surely stored.
-        stored: bool,
-    },
-    /// The journal was written, or not.
-    Journaled {
-        /// Whether it is surely stored.
-        stored: bool,
-    },
-    /// Read the CRM's contacts into the cache.
-    Warm,
-    /// The operator says that the account's trouble is over.
-    Resume,
-    /// Finish what is under way, start nothing, then [`Output::Stopped`].
-    Stop,
-}
-
-/// What to do.
-#[derive(Debug, Clone)]
-pub enum Output {
-    /// Pull up to this many messages and bytes; end with [`Input::PullEnded`].
-    Pull {
-        /// From the consumer of this lane.
-        lane: Lane,
-        /// Messages.
-        count: usize,
-        /// Bytes.
-        bytes: usize,
-    },
-    /// Read ledger records and the contact; answer with [`Input::Loaded`].
-    Load {
-        /// The event.
-        lane: Lane,
-        /// The event.
-        seq: u64,
-        /// Keys of the effects.
-        effects: Vec<String>,
-        /// Aliases of the contact, empty when memory knows it.
-        aliases: Vec<String>,
-    },
-    /// Send a request; answer with [`Input::Answered`].
-    Send {
-        /// Its name.
-        request: RequestId,
-        /// Whose urgency it has.
-        lane: Lane,
-        /// What to send.
-        http: HttpRequest,
-        /// Within this time, milliseconds.
-        timeout_ms: u64,
-    },
-    /// Store; answer with [`Input::Recorded`].
-    Record {
-        /// Its name.
-        id: RecordingId,
-        /// Effect keys and their records, for the ledger.
-        ledger: Vec<(String, LedgerRecord)>,
-        /// For the contact bucket.
-        contacts: Vec<ContactWrite>,
-    },
-    /// Store a dead letter with the event's original bytes; answer with [`Input::Recorded`].
-    DeadLetter(DeadLetter),
-    /// Acknowledge the message and forget it.
-    Ack {
-        /// The event.
-        lane: Lane,
-        /// The event.
-        seq: u64,
-    },
-    /// Store the floor: everything below is settled.
-    SaveFloor {
-        /// Of this lane.
-        lane: Lane,
-        /// First sequence that may be unsettled.
-        seq: u64,
-    },
-    /// Store the journal, with compare-and-set; answer with [`Input::Journaled`].
-    WriteJournal(JournalRecord),
-    /// Drop what is being pulled and set the consumer back to `floor`; answer with [`Input::Resynced`].
-    Resync {
-        /// Of this lane.
-        lane: Lane,
-        /// First sequence that may be unsettled.
-        floor: u64,
-    },
-    /// The operator should know.
-    Alert {
-        /// What about.
-        code: Code,
-        /// In words, without personal data.
-        text: String,
-    },
-    /// Everything is finished, after [`Input::Stop`].
-    Stopped,
-}
-
-/// A write to the contact bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContactWrite {
-    /// The contact.
-    pub record: ContactRecord,
-    /// Its aliases.
-    pub aliases: Vec<String>,
-    /// Leave a record that is there already as it is (aliases are written all the same).
-    pub only_if_absent: bool,
-}
-
-/// An effect or event that can't be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// Its name.
-    pub id: RecordingId,
-    /// The event.
-    pub lane: Lane,
-    /// The event.
-    pub seq: u64,
-    /// Why, as a code.
-    pub code: Code,
-    /// Why, in words, without personal data.
-    pub cause: String,
-    /// Attempts made.
-    pub attempts: u32,
-    /// The effect; none when the event as a whole can't be used.
-    pub effect: Option<String>,
-    /// The event's id, if it could be read.
-    pub event_id: Option<String>,
-}
-
-/// What an account counts, since this owner took it over.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Messages delivered.
-    pub delivered: u64,
-    /// Requests sent.
-    pub requests: u64,
-    /// Requests the CRM throttled.
-    pub throttled: u64,
-    /// Effects done.
-    pub done: u64,
-    /// Effects merged into a later one.
-    pub merged: u64,
-    /// Effects superseded by a newer value.
-    pub superseded: u64,
-    /// Dead letters.
-    pub dead: u64,
-    /// Events settled.
-    pub settled: u64,
-    /// Contacts read by a warm-up.
-    pub warmed: u64,
-    /// Pages left unread by a warm-up: 0 when none runs.
-    pub warming: u64,
-}
-
-/// What a dispatcher is made of.
-#[derive(Clone)]
-pub struct Setup {
-    /// The account.
-    pub account: AccountId,
-    /// Its configuration, checked.
-    pub config: AccountConfig,
-    /// Its CRM.
-    pub vendor: Arc<dyn Vendor>,
-    /// The published limits of its profile.
-    pub windows: Vec<WindowSpec>,
-    /// Memory bounds.
-    pub bounds: Bounds,
-    /// Seed of its jitter.
-    pub seed: u64,
-    /// Floors saved by the predecessor, per lane in [`Lane::ALL`]'s order; 0 for none.
-    pub floors: [u64; 2],
-    /// The predecessor's journal.
-    pub journal: Option<JournalRecord>,
-}
+use crate::vendor::{Vendor, Verb, WindowSpec};
 
 /// The state machine; see the module's page.
 pub struct Dispatcher {
     account: AccountId,
     config: AccountConfig,
     vendor: Arc<dyn Vendor>,
+    published: Vec<WindowSpec>,
     planner: Planner,
     quota: Quota,
     bounds: Bounds,
@@ -318,13 +75,26 @@ pub struct Dispatcher {
     jobs: BTreeMap<JobId, Job>,
     pools: BTreeMap<(Verb, Object), Pool>,
     delayed: BTreeSet<(Tick, JobId)>,
-    locks: BTreeMap<(Object, String), BTreeSet<String>>,
+    /// Records being written, with the contacts that wait for them.
+    locks: BTreeMap<Record, BTreeSet<String>>,
+    /// Names of persons who are being resolved.
+    claims: BTreeMap<String, Claim>,
+    /// Records that updates wait for, with the contacts to look at when one appears.
+    awaited: BTreeMap<Record, BTreeSet<String>>,
+    /// The same, by when they are looked at in any case.
+    parked: BTreeSet<(Tick, String, Record)>,
+    /// Contacts to look at before this input is done.
+    changed: BTreeSet<String>,
     requests: BTreeMap<RequestId, Sent>,
     recordings: BTreeMap<RecordingId, Recording>,
+    /// Recordings that failed, by when they are tried again.
+    rerecords: BTreeSet<(Tick, RecordingId)>,
+    /// Events of which nothing could be read, by when that is tried again.
+    reloads: BTreeSet<(Tick, Lane, u64)>,
     /// Effects that ended lately, so that a second copy of an event in memory isn't written again.
     recent: state::Recent<String>,
     /// Records known to exist in the CRM, so that a correction goes straight to an update.
-    existing: state::Recent<(Object, String)>,
+    existing: state::Recent<Record>,
     /// Contacts on which our key is being put, or could not be.
     stamped: state::Recent<String>,
     next_id: u64,
@@ -337,6 +107,8 @@ pub struct Dispatcher {
     outputs: VecDeque<Output>,
     counters: Counters,
     stopping: bool,
+    /// Unused permits are given back.
+    closed: bool,
     stopped: bool,
 }
 
@@ -368,6 +140,7 @@ impl Dispatcher {
             account: setup.account,
             config: setup.config,
             vendor: setup.vendor,
+            published: setup.windows,
             planner,
             quota,
             bounds: setup.bounds,
@@ -379,8 +152,14 @@ impl Dispatcher {
             pools: BTreeMap::new(),
             delayed: BTreeSet::new(),
             locks: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            awaited: BTreeMap::new(),
+            parked: BTreeSet::new(),
+            changed: BTreeSet::new(),
             requests: BTreeMap::new(),
             recordings: BTreeMap::new(),
+            rerecords: BTreeSet::new(),
+            reloads: BTreeSet::new(),
             recent: state::Recent::bounded(8_192),
             existing: state::Recent::bounded(8_192),
             stamped: state::Recent::bounded(8_192),
@@ -394,6 +173,7 @@ impl Dispatcher {
             outputs: VecDeque::new(),
             counters: Counters::default(),
             stopping: false,
+            closed: false,
             stopped: false,
         };
         dispatcher.settle_down(now);
@@ -458,6 +238,7 @@ impl Dispatcher {
     /// Replaces the configuration; a value that can't be used leaves the old one in force. Limits and zone apply from
     /// the next takeover, everything else at once.
     pub fn configure(&mut self, config: AccountConfig) -> Result<(), BadConfig> {
+        effective_windows(&config, &self.published)?;
         self.planner = Planner::new(&config)?;
         self.config = config;
         Ok(())
@@ -467,9 +248,14 @@ impl Dispatcher {
     fn settle_down(&mut self, now: Now) {
         self.wake = None;
         self.retry_due(now);
+        self.advance_changed(now);
         self.pump(now);
         self.demand(now);
         self.save_floors(now);
+        if self.stopping && self.requests.is_empty() && !self.closed {
+            self.closed = true;
+            self.quota.close(now);
+        }
         if let Some(wake) = self.quota.journal_wake() {
             if wake <= now.tick
                 && let Some(record) = self.quota.journal_due(now, None)

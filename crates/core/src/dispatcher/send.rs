@@ -2,17 +2,19 @@
 //!
 //! Operational jobs leave at once while permits stand; while they wait for one, everything of their kind that is
 //! ready shares the next request, enrichment filling what room is left. Enrichment waits until its batch is full or
-//! its oldest job has waited long enough. Each lane has its own cap of requests in flight.
+//! its oldest job has waited long enough. A request with room left takes what is ready of the other lane along. Each
+//! lane has its own cap of requests in flight. At most one write per record is under way: a job holds its record's
+//! lock from the moment it is queued, so an operational effect that meets the lock makes the job operational.
 
 use std::collections::BTreeSet;
 
-use super::state::{JobId, Purpose, Sent};
+use super::state::{Job, JobId, Purpose, Record, Sent};
 use super::{Dispatcher, Output};
 use crate::effect::Object;
 use crate::lane::Lane;
 use crate::quota::Grant;
 use crate::time::{Now, Tick};
-use crate::vendor::{Operation, Verb};
+use crate::vendor::{Item, Operation, Verb};
 
 /// What came of trying to send for a lane.
 enum Tried {
@@ -25,6 +27,78 @@ enum Tried {
 }
 
 impl Dispatcher {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a job is made in one place; a builder would only rename its fields"
+    )]
+    pub(super) fn enqueue(
+        &mut self,
+        now: Now,
+        lane: Lane,
+        verb: Verb,
+        object: Object,
+        mut item: Item,
+        contact: &str,
+        purpose: Purpose,
+        lock: Option<Record>,
+    ) {
+        let id = self.next_id();
+        item.trace = id;
+        let job = Job {
+            lane,
+            verb,
+            object,
+            item,
+            contact: contact.to_owned(),
+            purpose,
+            lock,
+            queued_at: now.tick,
+            group: None,
+            attempts: 0,
+            answers_before: self.answers_ok,
+        };
+        self.jobs.insert(id, job);
+        self.pools
+            .entry((verb, object))
+            .or_default()
+            .lane(lane)
+            .push_back(id);
+    }
+
+    /// Takes the right to write a record; whoever doesn't get it is looked at again when it is free.
+    pub(super) fn lock(&mut self, lock: &Record, contact: &str, lane: Lane) -> bool {
+        let Some(waiting) = self.locks.get_mut(lock) else {
+            self.locks.insert(lock.clone(), BTreeSet::new());
+            return true;
+        };
+        waiting.insert(contact.to_owned());
+        if lane == Lane::Op {
+            let holder = self
+                .jobs
+                .iter()
+                .find(|(_, job)| job.lock.as_ref() == Some(lock))
+                .map(|(id, _)| *id);
+            if let Some(holder) = holder {
+                self.promote(holder);
+            }
+        }
+        false
+    }
+
+    /// Makes a job operational: an operational effect waits for it.
+    pub(super) fn promote(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id).filter(|job| job.lane == Lane::En) else {
+            return;
+        };
+        job.lane = Lane::Op;
+        if let Some(pool) = self.pools.get_mut(&(job.verb, job.object))
+            && let Some(place) = pool.en.iter().position(|other| *other == id)
+        {
+            pool.en.remove(place);
+            pool.op.push_back(id);
+        }
+    }
+
     /// Sends everything that may leave now and notes when the next may.
     pub(super) fn pump(&mut self, now: Now) {
         if self.stopping {
@@ -99,7 +173,8 @@ impl Dispatcher {
             };
             let ready_at = first.queued_at.plus_ms(wait_ms);
             let full = queue.len() >= self.vendor.batch_max(*verb);
-            if full || first.solo || ready_at <= now.tick {
+            // A page has nothing to wait for: it is never more than one.
+            if full || first.group.is_some() || *verb == Verb::List || ready_at <= now.tick {
                 due.push((first.queued_at, (*verb, *object)));
             } else {
                 wake = Some(wake.map_or(ready_at, |other: Tick| other.min(ready_at)));
@@ -159,34 +234,32 @@ impl Dispatcher {
         let Some(pool) = self.pools.get_mut(&(verb, object)) else {
             return Vec::new();
         };
-        let mut batch = Vec::new();
-        let mut records: BTreeSet<&str> = BTreeSet::new();
-        let lanes: &[Lane] = match lane {
-            Lane::Op => &[Lane::Op, Lane::En],
-            Lane::En => &[Lane::En],
+        let lanes = match lane {
+            Lane::Op => [Lane::Op, Lane::En],
+            Lane::En => [Lane::En, Lane::Op],
         };
-        'lanes: for lane in lanes {
-            let queue = pool.lane(*lane);
-            while let Some(id) = queue.front().copied() {
+        let mut batch = Vec::new();
+        let mut group = None;
+        let mut records: BTreeSet<&str> = BTreeSet::new();
+        for lane in lanes {
+            let queue = pool.lane(lane);
+            while batch.len() < max
+                && let Some(id) = queue.front().copied()
+            {
                 let Some(job) = self.jobs.get(&id) else {
                     queue.pop_front();
                     continue;
                 };
-                let solo = job.solo;
-                if batch.len() >= max || (solo && !batch.is_empty()) {
-                    break 'lanes;
+                if batch.is_empty() {
+                    group = job.group;
                 }
                 // At most one write per record in a batch; the second goes with the next.
-                if !records.insert(job.item.crm_id.as_deref().unwrap_or(&job.item.key))
-                    && verb != Verb::List
-                {
+                let record = job.item.crm_id.as_deref().unwrap_or(&job.item.key);
+                if job.group != group || !records.insert(record) {
                     break;
                 }
                 queue.pop_front();
                 batch.push(id);
-                if solo {
-                    break 'lanes;
-                }
             }
         }
         batch
@@ -202,6 +275,7 @@ impl Dispatcher {
             self.delayed.pop_first();
             self.requeue(id);
         }
+        self.unpark_due(now);
         self.reload_due(now);
         self.rerecord_due(now);
     }

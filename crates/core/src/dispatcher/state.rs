@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::codes::Code;
-use crate::effect::{Effect, Fields, Object};
+use crate::effect::{Effect, Fields, Object, Write};
 use crate::event::Event;
 use crate::lane::Lane;
 use crate::quota::PermitId;
@@ -19,6 +19,12 @@ pub(super) type EventRef = (Lane, u64);
 /// One effect of an event in memory.
 pub(super) type EffectRef = (Lane, u64, usize);
 
+/// A record in the CRM by our own key (contacts: by CRM id once known).
+pub(super) type Record = (Object, String);
+
+/// What merged updates have in common.
+pub(super) type Target = (Object, String, Write);
+
 #[derive(Debug)]
 pub(super) struct LaneState {
     /// Pulled and not settled, by stream sequence.
@@ -27,7 +33,7 @@ pub(super) struct LaneState {
     pub(super) pulling: bool,
     pub(super) resyncing: bool,
     /// The consumer's last delivery number since the last resync.
-    pub(super) consumer_seq: Option<u64>,
+    pub(super) consumer_seq: u64,
     /// One above the highest sequence delivered.
     pub(super) above: u64,
     pub(super) floor_saved: u64,
@@ -41,7 +47,7 @@ impl LaneState {
             bytes: 0,
             pulling: false,
             resyncing: false,
-            consumer_seq: None,
+            consumer_seq: 0,
             above: floor,
             floor_saved: floor,
             floor_save_at: Tick(0),
@@ -66,8 +72,6 @@ pub(super) struct EventState {
     pub(super) contact: String,
     pub(super) effects: Vec<EffectWork>,
     pub(super) loaded: bool,
-    /// When to ask ledger and bucket again.
-    pub(super) reload_at: Option<Tick>,
 }
 
 #[derive(Debug)]
@@ -81,8 +85,14 @@ pub(super) struct EffectWork {
     pub(super) gone_once: bool,
     /// Since when it waits for the record it updates.
     pub(super) waiting_since: Option<Tick>,
+    /// Not before this instant, unless the record has appeared.
+    pub(super) not_before: Option<Tick>,
     /// The record is known to exist: update instead of create.
     pub(super) update: bool,
+    /// Merged with others it was refused: goes alone now.
+    pub(super) alone: bool,
+    /// The creation of its contact met a conflict that named nobody once already.
+    pub(super) conflicted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +108,19 @@ pub(super) struct ContactState {
     /// Its events in memory, per lane in stream order.
     pub(super) queues: [VecDeque<u64>; 2],
     pub(super) resolution: Resolution,
+    /// Names under which it alone may be resolved at the moment.
+    pub(super) claimed: Vec<String>,
+    /// An operational effect waits for its resolution.
+    pub(super) urgent: bool,
+}
+
+/// A name of a person who is being resolved.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// The contact that resolves it.
+    pub(super) holder: String,
+    /// Contacts to look at again after that.
+    pub(super) waiting: BTreeSet<String>,
 }
 
 /// How far it is known which CRM record a contact is.
@@ -151,10 +174,10 @@ pub(super) struct Job {
     /// Own key of the contact it is for; empty for pages.
     pub(super) contact: String,
     pub(super) purpose: Purpose,
-    pub(super) lock: Option<(Object, String)>,
+    pub(super) lock: Option<Record>,
     pub(super) queued_at: Tick,
-    /// Must travel alone: its batch was refused without saying why.
-    pub(super) solo: bool,
+    /// Travels with this group only: a batch they were in was refused without saying why.
+    pub(super) group: Option<u64>,
     pub(super) attempts: u32,
     /// Good answers of the account when it was last sent.
     pub(super) answers_before: u64,
@@ -193,7 +216,6 @@ pub(super) struct Recording {
     pub(super) contacts: BTreeSet<String>,
     /// The output, kept to be sent again when storing failed.
     pub(super) output: super::Output,
-    pub(super) retry_at: Option<Tick>,
 }
 
 #[derive(Debug)]
@@ -204,6 +226,8 @@ pub(super) enum Recorded {
     DeadEffect { effect: EffectRef, code: Code },
     /// A dead letter of an event that can't be used.
     DeadEvent(EventRef),
+    /// A page of contacts; the next one follows.
+    Page { next: Option<String> },
     /// Nothing waits for it.
     Cache,
 }

@@ -66,18 +66,24 @@ impl Phone {
     }
 
     /// Reads a number as a person types it into a CRM: with `+`, or nationally, completed with the country calling
-    /// code `country` (digits). A national number loses its trunk prefix `0`; in country 1 it has ten digits, a leading
-    /// `1` allowed. `None` when no country is given or the digits can't be a number.
+    /// code `country` (digits). An extension is cut; a trunk prefix in brackets (`+44 (0)7700 …`) is left out, but for
+    /// Italy, whose numbers keep their zero. A national number loses its trunk prefix `0`; in country 1 it has ten digits,
+    /// a leading `1` allowed. `None` when no country is given or the digits can't be a number.
     pub fn typed(text: &str, country: Option<&str>) -> Option<Self> {
-        if text.trim_start().starts_with('+') {
-            return Self::parse(text);
+        let text = without_extension(text);
+        if text.starts_with('+') {
+            let italian = text.starts_with("+39");
+            return Self::parse(&if italian {
+                text.to_owned()
+            } else {
+                text.replacen("(0)", "", 1)
+            });
         }
         let country = country?;
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        let letters = text.chars().any(char::is_alphabetic);
-        if letters {
+        if text.chars().any(char::is_alphabetic) {
             return None;
         }
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
         if let Some(international) = digits.strip_prefix("00") {
             return Self::parse(&format!("+{international}"));
         }
@@ -97,19 +103,29 @@ impl Phone {
             .flatten()
     }
 
-    /// Whether a number typed by a person can be this one: its digits, without leading zeros, are a suffix of ours
-    /// that is long enough to be a national number (7 digits or more).
+    /// Whether a number typed by a person can be this one: written with `+` it must be the same number, else its
+    /// digits, without leading zeros, must be a suffix of ours that is long enough to be a national number (7 digits
+    /// or more).
     pub fn matches_typed(&self, typed: &str) -> bool {
-        if let Some(full) = Self::parse(typed) {
+        if let Some(full) = Self::typed(typed, None) {
             return full == *self;
         }
-        let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
+        let main = without_extension(typed);
+        let digits: String = main.chars().filter(char::is_ascii_digit).collect();
         let digits = digits
             .strip_prefix("00")
             .unwrap_or(&digits)
             .trim_start_matches('0');
         digits.len() >= 7 && self.0.ends_with(digits)
     }
+}
+
+/// The part before an extension (`x9`, `ext. 44`, `#7`, `;3`), trimmed.
+fn without_extension(text: &str) -> &str {
+    let end = text
+        .find(['x', 'X', 'e', 'E', '#', ';'])
+        .unwrap_or(text.len());
+    text.get(..end).unwrap_or(text).trim()
 }
 
 /// Which way of naming a person an alias is.
@@ -229,6 +245,10 @@ mod tests {
             ("07700 900123", Some("44"), Some("+447700900123")),
             ("+44 7700 900123", None, Some("+447700900123")),
             ("0044 7700 900123", Some("1"), Some("+447700900123")),
+            ("+44 (0)7700 900123", None, Some("+447700900123")),
+            ("+39 (0)6 1234567", None, Some("+39061234567")),
+            ("(202) 555-0143 ext. 7", Some("1"), Some("+12025550143")),
+            ("+1 202 555 0143 x9", None, Some("+12025550143")),
             ("555-0143", Some("1"), None),
             ("(202) 555-0143", None, None),
             ("202-CALL-NOW", Some("1"), None),

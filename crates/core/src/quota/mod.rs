@@ -13,11 +13,15 @@
 
 mod days;
 mod journal;
+mod pause;
+mod permit;
 mod rolling;
+mod wait;
 
 use std::collections::BTreeMap;
 
 pub use days::Days;
+pub use permit::{Grant, PermitId, Settlement};
 
 use self::journal::Journal;
 use self::rolling::Rolling;
@@ -33,10 +37,6 @@ pub const LATE_ARRIVAL_MS: u64 = 1_000;
 /// Most that two workers' ideas of the broker's clock may differ, milliseconds; added to what a successor inherits.
 pub const CLOCK_ERROR_MS: u64 = 250;
 
-/// How long after a midnight the CRM may still be in the day before, and the pause then, milliseconds.
-const AFTER_MIDNIGHT_MS: u64 = 600_000;
-const AFTER_MIDNIGHT_PAUSE_MS: u64 = 60_000;
-
 /// When operational work takes every permit, every tenth grant is enrichment's, so that its backlog still moves.
 pub const EN_SHARE: u32 = 10;
 
@@ -51,37 +51,6 @@ pub struct Settings {
     pub request_timeout_ms: u64,
     /// IANA name of the zone whose midnight ends the day.
     pub time_zone: String,
-}
-
-/// A granted request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PermitId(pub u64);
-
-/// What came of a granted request, as far as windows are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settlement {
-    /// The CRM answered.
-    Answered,
-    /// No answer came; it may arrive there late.
-    Unanswered,
-    /// It never left.
-    NotSent,
-}
-
-/// Answer to the wish for a permit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grant {
-    /// The request may leave now.
-    Granted(PermitId),
-    /// A block must be journaled first: write [`Quota::journal_due`], then ask again.
-    Unwritten,
-    /// Nothing before this instant (`None`: not before something is settled).
-    Wait {
-        /// When to ask again.
-        until: Option<Tick>,
-        /// The window that binds; `pause` for a pause, `pace` for enrichment's spacing.
-        window: &'static str,
-    },
 }
 
 #[derive(Debug)]
@@ -143,7 +112,13 @@ impl Quota {
                         .copied()
                         .unwrap_or(0);
                     days.inherit_unsettled(
-                        WallTime(block.granted_at.0),
+                        // Its clock may have been ahead of the calendar by as much.
+                        WallTime(
+                            block
+                                .granted_at
+                                .0
+                                .saturating_sub(CLOCK_ERROR_MS.cast_signed()),
+                        ),
                         WallTime(end.0),
                         counted,
                     );
@@ -177,33 +152,9 @@ impl Quota {
 
     /// Asks for one request that counts in `windows`.
     pub fn ask(&mut self, now: Now, lane: Lane, windows: &'static [usize]) -> Grant {
-        if let Some(until) = self.paused_until {
-            if until > now.tick {
-                return Grant::Wait {
-                    until: Some(until),
-                    window: "pause",
-                };
-            }
-            self.paused_until = None;
-        }
-        let en_share_due = lane == Lane::En && self.op_since_en + 1 >= EN_SHARE;
-        if lane == Lane::En && !en_share_due {
-            let next = windows
-                .iter()
-                .filter_map(|&index| self.en_next.get(index).copied())
-                .max()
-                .filter(|next| *next > now.tick);
-            if next.is_some() {
-                return Grant::Wait {
-                    until: next,
-                    window: "pace",
-                };
-            }
-        }
-        for &index in windows {
-            if let Some(wait) = self.window_wait(now, lane, index, en_share_due) {
-                return wait;
-            }
+        let en_share_due = lane == Lane::En && self.en_turn();
+        if let Some((until, window)) = self.binding(now, lane, windows, en_share_due) {
+            return Grant::Wait { until, window };
         }
         let Some(block) = self.journal.take(now, windows) else {
             return Grant::Unwritten;
@@ -241,52 +192,6 @@ impl Quota {
             },
         );
         Grant::Granted(id)
-    }
-
-    fn window_wait(
-        &mut self,
-        now: Now,
-        lane: Lane,
-        index: usize,
-        en_share_due: bool,
-    ) -> Option<Grant> {
-        let spec = self.settings.windows.get(index)?;
-        if let Some(Some(until)) = self.window_paused.get(index).copied() {
-            if until > now.tick {
-                return Some(Grant::Wait {
-                    until: Some(until),
-                    window: spec.name,
-                });
-            }
-            if let Some(slot) = self.window_paused.get_mut(index) {
-                *slot = None;
-            }
-        }
-        match self.rolling.get_mut(index)? {
-            Some(window) => {
-                let leave = match (lane, spec.span) {
-                    (Lane::En, Span::RollingMs(5_000..)) if !en_share_due => {
-                        self.settings.reserve.min(spec.limit.saturating_sub(1))
-                    }
-                    _ => 0,
-                };
-                let until = window.free_from(now.tick, leave)?;
-                Some(Grant::Wait {
-                    until,
-                    window: spec.name,
-                })
-            }
-            None if self.days.spent(now.wall) >= spec.limit => {
-                let until = now
-                    .tick
-                    .plus_ms(self.days.next_midnight(now.wall).since_ms(now.wall).max(1));
-                Some(Grant::Wait {
-                    until: Some(until),
-                    window: spec.name,
-                })
-            }
-            None => None,
-        }
     }
 
     /// Spacing of enrichment in a window: a rolling window's span over its limit.
@@ -350,46 +255,9 @@ impl Quota {
         );
     }
 
-    /// No request before `until`.
-    pub fn pause(&mut self, until: Tick) {
-        self.paused_until = Some(
-            self.paused_until
-                .map_or(until, |earlier| earlier.max(until)),
-        );
-        self.journal.mark_dirty();
-    }
-
-    /// How long the account is still paused, milliseconds.
-    pub fn paused_for_ms(&self, now: Tick) -> u64 {
-        self.paused_until.map_or(0, |until| until.since_ms(now))
-    }
-
     /// Whether enrichment has waited for its share and goes first.
     pub const fn en_turn(&self) -> bool {
         self.op_since_en + 1 >= EN_SHARE
-    }
-
-    /// Ends a pause.
-    pub fn resume(&mut self) {
-        self.paused_until = None;
-        self.journal.mark_dirty();
-    }
-
-    /// No request in the window of this name before `until`; an unknown name pauses all.
-    pub fn pause_window(&mut self, name: &str, until: Tick) {
-        match self
-            .settings
-            .windows
-            .iter()
-            .position(|window| window.name == name)
-        {
-            Some(index) => {
-                if let Some(slot) = self.window_paused.get_mut(index) {
-                    *slot = Some(slot.map_or(until, |earlier| earlier.max(until)));
-                }
-            }
-            None => self.pause(until),
-        }
     }
 
     /// When the oldest of our own requests leaves the rolling window of this name; now when there is none.
@@ -400,23 +268,6 @@ impl Quota {
             .position(|window| window.name == name)
             .and_then(|index| self.rolling.get(index)?.as_ref())
             .map_or(now, |window| window.oldest_leaves(now))
-    }
-
-    /// The calendar's next midnight in the account's zone, as a tick.
-    pub fn next_midnight(&self, now: Now) -> Tick {
-        now.tick
-            .plus_ms(self.days.next_midnight(now.wall).since_ms(now.wall).max(1))
-    }
-
-    /// Until when a CRM that says that the day is used up is believed: its next midnight. Shortly after a midnight
-    /// only for a moment: then its clock is a little behind ours, and the day before is meant.
-    pub fn day_exhausted_until(&self, now: Now) -> Tick {
-        let since_ms = now.wall.since_ms(self.days.last_midnight(now.wall));
-        if since_ms < AFTER_MIDNIGHT_MS {
-            now.tick.plus_ms(AFTER_MIDNIGHT_PAUSE_MS)
-        } else {
-            self.next_midnight(now)
-        }
     }
 
     /// Gives permits that were taken in advance back, for whoever comes next; written with the next journal record.

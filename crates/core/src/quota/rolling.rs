@@ -12,6 +12,14 @@ use crate::time::{BrokerTime, Now, Tick};
 
 const ROUNDING_MS: u64 = 1;
 
+/// When a permit is free.
+pub(super) enum Free {
+    Now,
+    From(Tick),
+    /// Not before something in flight is settled.
+    OnceSettled,
+}
+
 #[derive(Debug)]
 pub(super) struct Rolling {
     limit: u32,
@@ -65,17 +73,18 @@ impl Rolling {
         self.limit.saturating_sub(self.occupied())
     }
 
-    /// `None` when a permit is free now with `leave` left standing, else when that will be so (`Some(None)`: only
-    /// once something in flight is settled).
-    pub(super) fn free_from(&mut self, now: Tick, leave: u32) -> Option<Option<Tick>> {
+    /// When a permit is free with `leave` left standing.
+    pub(super) fn free_from(&mut self, now: Tick, leave: u32) -> Free {
         self.expire(now);
         let occupied = self.occupied();
         let allowed = self.limit.saturating_sub(leave);
         if occupied < allowed {
-            return None;
+            return Free::Now;
         }
         let must_leave = (occupied - allowed) as usize;
-        Some(self.leaving.get(must_leave).copied())
+        self.leaving
+            .get(must_leave)
+            .map_or(Free::OnceSettled, |at| Free::From(*at))
     }
 
     pub(super) const fn grant(&mut self) {

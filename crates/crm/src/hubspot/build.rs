@@ -15,8 +15,12 @@ use super::paths::{objects, percent_encoded};
 use super::properties::{CONTACT_PROPERTIES, KEY_PROPERTY, write};
 use crate::settings::Settings;
 
-/// Contacts per page of a listing and most results of a search.
-pub(crate) const PAGE: usize = 100;
+/// Contacts per page of a listing.
+const PAGE: usize = 100;
+
+/// Most results of a search, the largest that HubSpot's search guide allows: more than the numbers of one search, for
+/// one number may have several contacts, and strangers abroad share its national part.
+const SEARCH_RESULTS: usize = 200;
 
 /// HubSpot's properties with area code and local number, without country code.
 const PHONE_SEARCH_PROPERTIES: [&str; 2] = [
@@ -29,15 +33,7 @@ pub(crate) fn lack(verb: Verb, item: &Item) -> Option<&'static str> {
     let empty = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
     match verb {
         Verb::UpdateById if empty(&item.crm_id) => Some("the item has no CRM id"),
-        // An address of dots alone would be taken for a step in the path.
-        Verb::ReadByEmail
-            if item
-                .email
-                .as_deref()
-                .is_none_or(|email| email.bytes().all(|b| b == b'.')) =>
-        {
-            Some("the item has no e-mail address")
-        }
+        Verb::ReadByEmail if address(item).is_none() => Some("the item has no e-mail address"),
         Verb::SearchByPhone if item.phone.is_none() => Some("the item has no phone number"),
         Verb::ReadByKey | Verb::UpsertByKey | Verb::UpdateByKey | Verb::Create
             if item.key.is_empty() =>
@@ -46,6 +42,14 @@ pub(crate) fn lack(verb: Verb, item: &Item) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// An item's e-mail address as HubSpot keeps it: in lower case, without blanks around it.
+pub(crate) fn address(item: &Item) -> Option<String> {
+    item.email
+        .as_deref()
+        .map(|email| email.trim().to_lowercase())
+        .filter(|email| !email.is_empty())
 }
 
 /// The request for an operation.
@@ -57,32 +61,12 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
             .iter()
             .filter(|item| lack(operation.verb, item).is_none())
     };
-    let contact_properties = CONTACT_PROPERTIES.join(",");
     match operation.verb {
         Verb::ReadByKey => {
-            // HubSpot refuses a batch that names a record twice.
-            let keys: BTreeSet<&str> = items().map(|item| item.key.as_str()).collect();
-            let inputs: Vec<Value> = keys.into_iter().map(|key| json!({"id": key})).collect();
-            post(
-                format!("{base}/batch/read"),
-                &json!({
-                    "idProperty": KEY_PROPERTY,
-                    "properties": CONTACT_PROPERTIES,
-                    "inputs": inputs,
-                }),
-            )
+            let keys = items().map(|item| item.key.clone());
+            batch_read(&base, KEY_PROPERTY, keys)
         }
-        Verb::ReadByEmail => {
-            // A segment is always there: without one this would list all contacts.
-            let email = items()
-                .next()
-                .and_then(|item| item.email.as_deref())
-                .unwrap_or("-");
-            get(format!(
-                "{base}/{}?idProperty=email&properties={contact_properties}",
-                percent_encoded(email)
-            ))
-        }
+        Verb::ReadByEmail => batch_read(&base, "email", items().filter_map(address)),
         Verb::SearchByPhone => post(format!("{base}/search"), &search(items())),
         Verb::UpsertByKey => batch(
             format!("{base}/batch/upsert"),
@@ -132,8 +116,9 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
                 .as_deref()
                 .map(|mark| format!("&after={}", percent_encoded(mark)))
                 .unwrap_or_default();
+            let properties = CONTACT_PROPERTIES.join(",");
             get(format!(
-                "{base}?limit={PAGE}{after}&properties={contact_properties}"
+                "{base}?limit={PAGE}{after}&properties={properties}"
             ))
         }
     }
@@ -174,22 +159,38 @@ const fn association_to_contact(object: Object) -> Option<u32> {
     }
 }
 
+/// Finds the contacts that have one of these numbers as landline or mobile.
+///
+/// `IN` rather than one group of filters per number and property: of groups there may be five. Evidence for it is
+/// HubSpot's search guide, not an account that was tried: the operator takes a list `values` and matches a value
+/// exactly; the values of a text property must be in lower case, which digits are.
 fn search<'a>(items: impl Iterator<Item = &'a Item>) -> Value {
-    let mut groups: Vec<Value> = items
+    let numbers: BTreeSet<&str> = items
         .filter_map(|item| item.phone.as_ref())
-        .flat_map(|phone| {
-            PHONE_SEARCH_PROPERTIES.map(|property| filter_group(property, national(phone)))
-        })
+        .map(national)
         .collect();
-    if groups.is_empty() {
+    let groups: Vec<Value> = if numbers.is_empty() {
         // A search without filters would find everyone; no record has this id.
-        groups.push(filter_group("hs_object_id", "0"));
-    }
-    json!({"filterGroups": groups, "properties": CONTACT_PROPERTIES, "limit": PAGE})
+        vec![json!({"filters": [{"propertyName": "hs_object_id", "operator": "EQ", "value": "0"}]})]
+    } else {
+        PHONE_SEARCH_PROPERTIES
+            .iter()
+            .map(|property| {
+                json!({"filters": [{"propertyName": property, "operator": "IN", "values": numbers}]})
+            })
+            .collect()
+    };
+    json!({"filterGroups": groups, "properties": CONTACT_PROPERTIES, "limit": SEARCH_RESULTS})
 }
 
-fn filter_group(property: &str, value: &str) -> Value {
-    json!({"filters": [{"propertyName": property, "operator": "EQ", "value": value}]})
+/// Reads contacts by a unique property, each value once: HubSpot refuses a batch that names a record twice.
+fn batch_read(base: &str, property: &str, values: impl Iterator<Item = String>) -> HttpRequest {
+    let values: BTreeSet<String> = values.collect();
+    let inputs: Vec<Value> = values.iter().map(|value| json!({"id": value})).collect();
+    post(
+        format!("{base}/batch/read"),
+        &json!({"idProperty": property, "properties": CONTACT_PROPERTIES, "inputs": inputs}),
+    )
 }
 
 fn batch(path: String, inputs: impl Iterator<Item = Value>) -> HttpRequest {

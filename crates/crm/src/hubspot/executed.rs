@@ -1,16 +1,15 @@
-//! Bodies of HubSpot's successes: what was found, what was written, item by item.
+//! Bodies of HubSpot's successes: what was written, item by item. What was found is in `found`.
 //!
 //! The table is in `interpret`. A body that isn't of the shape its verb has yields nothing here, and the caller then
 //! treats the answer as none: a record is never taken as absent or done because an answer could not be read.
 
-use callflume_core::vendor::{
-    AccountSignal, Found, Interpretation, Item, ItemOutcome, Operation, Verb,
-};
+use callflume_core::vendor::{AccountSignal, Interpretation, Item, ItemOutcome, Operation, Verb};
 use serde_json::{Map, Value};
 
-use super::interpret::{signal, whole};
+use super::found::{listed, read_by_email, read_by_key, searched};
+use super::interpret::signal;
 use super::properties::KEY_PROPERTY;
-use super::refusal::{Kind, Refusal, text};
+use super::refusal::{Refusal, text};
 
 /// The meaning of a 2xx body; none if it isn't of the expected shape.
 pub(crate) fn executed(
@@ -19,144 +18,28 @@ pub(crate) fn executed(
 ) -> Option<Interpretation> {
     match operation.verb {
         Verb::ReadByKey => read_by_key(operation, document),
-        Verb::ReadByEmail => {
-            let found = found(&Value::Object(document.clone()))?;
-            let matches = ItemOutcome::Matches(vec![found]);
-            Some(whole(operation, AccountSignal::Fine, matches))
-        }
-        Verb::SearchByPhone => search(operation, document),
-        Verb::List => {
-            let page = ItemOutcome::Matches(all_found(document)?);
-            let mut meaning = whole(operation, AccountSignal::Fine, page);
-            meaning.next_page = document
-                .get("paging")
-                .and_then(|paging| paging.get("next")?.get("after"))
-                .and_then(text);
-            Some(meaning)
-        }
+        Verb::ReadByEmail => read_by_email(operation, document),
+        Verb::SearchByPhone => searched(operation, document),
+        Verb::List => listed(operation, document),
         Verb::UpsertByKey | Verb::UpdateById | Verb::UpdateByKey | Verb::Create => {
             written(operation, document)
         }
     }
 }
 
-fn results(document: &Map<String, Value>) -> Option<&Vec<Value>> {
+/// The records of a body; none if it isn't one of records.
+pub(crate) fn results(document: &Map<String, Value>) -> Option<&Vec<Value>> {
     document.get("results")?.as_array()
 }
 
-fn errors(document: &Map<String, Value>) -> impl Iterator<Item = Refusal<'_>> {
+/// The errors of single inputs.
+pub(crate) fn errors(document: &Map<String, Value>) -> impl Iterator<Item = Refusal<'_>> {
     document
         .get("errors")
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
         .filter_map(Refusal::of_item)
-}
-
-fn all_found(document: &Map<String, Value>) -> Option<Vec<Found>> {
-    results(document)?.iter().map(found).collect()
-}
-
-fn found(record: &Value) -> Option<Found> {
-    let crm_id = record.get("id").and_then(text)?;
-    let property = |name: &str| {
-        record
-            .get("properties")
-            .and_then(|properties| properties.get(name)?.as_str())
-            .filter(|value| !value.is_empty())
-            .map(ToOwned::to_owned)
-    };
-    Some(Found {
-        crm_id,
-        own_key: property(KEY_PROPERTY),
-        phones: ["phone", "mobilephone"]
-            .into_iter()
-            .filter_map(property)
-            .collect(),
-        email: property("email"),
-    })
-}
-
-fn read_by_key(operation: &Operation, document: &Map<String, Value>) -> Option<Interpretation> {
-    let mut all = all_found(document)?;
-    // Without our key in the answer only a lone item can be told.
-    if let ([item], [only]) = (operation.items.as_slice(), all.as_mut_slice()) {
-        only.own_key.get_or_insert_with(|| item.key.clone());
-    }
-    let stranger = all.iter().any(|found| {
-        operation
-            .items
-            .iter()
-            .all(|item| found.own_key.as_ref() != Some(&item.key))
-    });
-    let mut account = AccountSignal::Fine;
-    let mut absent = ItemOutcome::Matches(Vec::new());
-    if stranger {
-        account = AccountSignal::Failing;
-        absent = ItemOutcome::NotExecuted;
-    }
-    for refusal in errors(document) {
-        let kind = refusal.kind(0);
-        if kind != Kind::NotFound {
-            absent = ItemOutcome::NotExecuted;
-            account = match signal(kind) {
-                AccountSignal::Fine => AccountSignal::Failing,
-                other => other,
-            };
-        }
-    }
-    let items = operation
-        .items
-        .iter()
-        .map(|item| {
-            let matches: Vec<Found> = all
-                .iter()
-                .filter(|found| found.own_key.as_ref() == Some(&item.key))
-                .cloned()
-                .collect();
-            if matches.is_empty() {
-                absent.clone()
-            } else {
-                ItemOutcome::Matches(matches)
-            }
-        })
-        .collect();
-    Some(Interpretation {
-        account,
-        items,
-        next_page: None,
-    })
-}
-
-fn search(operation: &Operation, document: &Map<String, Value>) -> Option<Interpretation> {
-    let all = all_found(document)?;
-    let total = document.get("total").and_then(Value::as_u64).unwrap_or(0);
-    let shared_and_cut = total > all.len() as u64 && operation.items.len() > 1;
-    let items = operation
-        .items
-        .iter()
-        .map(|item| {
-            let matches: Vec<Found> = all
-                .iter()
-                .filter(|found| {
-                    item.phone.as_ref().is_some_and(|phone| {
-                        found.phones.iter().any(|typed| phone.matches_typed(typed))
-                    })
-                })
-                .cloned()
-                .collect();
-            if matches.is_empty() && shared_and_cut {
-                ItemOutcome::Split
-            } else {
-                ItemOutcome::Matches(matches)
-            }
-        })
-        .collect();
-    Some(Interpretation {
-        account: AccountSignal::Fine,
-        items,
-        next_page: None,
-    })
 }
 
 /// Outcomes of a batch write.

@@ -9,10 +9,10 @@
 //! | nothing left this process | failing | not executed |
 //! | sent, no whole answer | failing | write: unknown; read: not executed |
 //! | 200, 201, 207 of a write | fine, or what an item's error says | by trace: in `results` done; in `errors` by kind, below; in neither (or both) unknown, but *split* if an error names no item |
-//! | 200, 207 of a read | fine | matches; keys that HubSpot reports as not found are empty |
+//! | 200, 207 of a read | fine | matches; keys and addresses that HubSpot reports as not found are empty |
 //! | 2xx that can't be read | failing | write: unknown; read: not executed |
 //! | 400, 404, 409, 422 with an envelope | fine | several: split; one: by kind, below |
-//! | 404 with an envelope, read by e-mail or key | fine | matches, empty |
+//! | 404 with an envelope, read by e-mail or key | fine | several: split; one: matches, empty |
 //! | 413, 414 | fine | several: split; one: refused |
 //! | 401 | credential refused | not executed |
 //! | 403 with an envelope | scope missing | not executed |
@@ -38,6 +38,10 @@
 //! A search that finds more than a page: those returned are matches; an item with none among them is *split* when it
 //! shared the search, and has no matches when it was alone, for all of the page were strangers with the same local
 //! number.
+//!
+//! A read by e-mail may find a record by a secondary address of it and show it under its primary one, also when that
+//! was asked for as well. A lone address has what was found. Of several, one that is neither in the answer nor named
+//! as not found is *split*, unless nothing at all was found: taken for absent, it would make the person a second time.
 
 use callflume_core::codes;
 use callflume_core::vendor::{AccountSignal, Answer, Interpretation, ItemOutcome, Operation, Verb};
@@ -195,11 +199,10 @@ fn refused_with(operation: &Operation, status: u16, refusal: Refusal<'_>) -> Int
         (Kind::Unprepared | Kind::Scope | Kind::Throttled, _) => {
             whole(operation, signal(kind), ItemOutcome::NotExecuted)
         }
-        (Kind::NotFound, Verb::ReadByEmail | Verb::ReadByKey) => whole(
-            operation,
-            AccountSignal::Fine,
-            ItemOutcome::Matches(Vec::new()),
-        ),
+        // Of several it doesn't say who is absent.
+        (Kind::NotFound, Verb::ReadByEmail | Verb::ReadByKey) => {
+            refused(operation, ItemOutcome::Matches(Vec::new()))
+        }
         // No path for a search or listing: the address isn't HubSpot's.
         (Kind::NotFound, Verb::SearchByPhone | Verb::List) => unsure(operation),
         _ => refused(operation, refusal.outcome(status)),

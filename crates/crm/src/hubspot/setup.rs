@@ -17,6 +17,9 @@ use crate::settings::Settings;
 /// The group that our properties are in.
 pub const GROUP: &str = "callflume";
 
+/// Makes what is missing. `<account>` stands for the account's id, which is not known here.
+const PREPARE: &str = "run `callflume account prepare <account> --apply`";
+
 /// Scopes that the running service needs. Calls, notes and tasks come with those of contacts.
 pub const SCOPES: &[&str] = &[
     "crm.objects.contacts.read",
@@ -212,7 +215,7 @@ pub fn group(settings: &Settings, object: Object, answer: &Answer) -> Finding {
     Finding {
         what,
         state: State::Missing,
-        remedy: "run `callflume account prepare`".to_owned(),
+        remedy: PREPARE.to_owned(),
         repair: Some(post(
             format!("{}/groups", properties(settings.api(), object)),
             &json!({"name": GROUP, "label": "Callflume", "displayOrder": -1}),
@@ -244,7 +247,7 @@ fn property(settings: &Settings, spec: PropertySpec, existing: &[Value]) -> Find
         return Finding {
             what,
             state: State::Missing,
-            remedy: "run `callflume account prepare`".to_owned(),
+            remedy: PREPARE.to_owned(),
             repair: Some(create_property(settings, spec)),
         };
     };
@@ -256,7 +259,7 @@ fn property(settings: &Settings, spec: PropertySpec, existing: &[Value]) -> Find
         return Finding::wrong(
             what,
             "its type is not `string`".to_owned(),
-            "rename or delete that property in HubSpot, then run `callflume account prepare`",
+            &format!("rename or delete that property in HubSpot, then {PREPARE}"),
         );
     }
     let unique = found.get("hasUniqueValue").and_then(Value::as_bool);
@@ -264,7 +267,7 @@ fn property(settings: &Settings, spec: PropertySpec, existing: &[Value]) -> Find
         return Finding::wrong(
             what,
             "its values are not unique".to_owned(),
-            "HubSpot can't make it unique afterwards: delete it there, then run `callflume account prepare`",
+            &format!("HubSpot can't make it unique afterwards: delete it there, then {PREPARE}"),
         );
     }
     Finding::ok(what)
@@ -353,7 +356,7 @@ fn trouble(what: String, answer: &Answer) -> Finding {
     let remedy = match status {
         401 => "the credential is refused: store a valid one",
         403 => "add the missing scope to the app in HubSpot's settings",
-        404 => "check the account's API version (setting `api`)",
+        404 => "check the account's `api_version`",
         429 => "a limit is used up: wait and try again",
         500.. => "HubSpot is failing: try again later",
         _ => "see the reason",

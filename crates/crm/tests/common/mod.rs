@@ -7,17 +7,6 @@ use callflume_core::event::Phone;
 use callflume_core::vendor::{Item, Operation, Vendor, Verb};
 use callflume_crm::Settings;
 
-pub(crate) const VERBS: [(&str, Verb); 8] = [
-    ("read_by_key", Verb::ReadByKey),
-    ("read_by_email", Verb::ReadByEmail),
-    ("search_by_phone", Verb::SearchByPhone),
-    ("upsert_by_key", Verb::UpsertByKey),
-    ("update_by_id", Verb::UpdateById),
-    ("update_by_key", Verb::UpdateByKey),
-    ("create", Verb::Create),
-    ("list", Verb::List),
-];
-
 pub(crate) fn hubspot() -> Arc<dyn Vendor> {
     callflume_crm::vendor("hubspot", &Settings::default()).unwrap()
 }

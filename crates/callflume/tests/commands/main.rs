@@ -1,0 +1,15 @@
+//! The built program, run as people and scripts run it, against real brokers.
+
+mod account;
+mod broker;
+mod configuration;
+mod crm;
+mod dead;
+#[cfg(feature = "sim")]
+mod dev;
+mod help;
+mod program;
+mod provision;
+mod publish;
+mod roles;
+mod work;

@@ -1,0 +1,111 @@
+//! The roles of `nats/roles.conf`: each may do what it is for, and no more.
+
+use callflume_testkit::{Server, wait_for};
+use serde_json::json;
+
+use crate::crm::Crm;
+use crate::program::{DEADLINE, Program, account, finish, signal};
+
+const ROLES: &str = include_str!("../../../../nats/roles.conf");
+
+const ROLES_IN_USE: [&str; 4] = ["publisher", "worker", "operator", "admin"];
+
+fn write(program: &Program, role: &str, crm: &str) {
+    program.write(
+        &format!("{role}.toml"),
+        format!(
+            "[broker]\ninbox_prefix = \"_INBOX_{role}\"\n[broker.credentials]\nuser = \"callflume-{role}\"\n\
+             password = {{ file = \"{role}\" }}\n{}",
+            account(crm)
+        ),
+    );
+    program.write(role, format!("{role}-word"));
+}
+
+#[tokio::test]
+async fn each_role_may_do_what_it_is_for_and_no_more() {
+    let mut roles = ROLES.to_owned();
+    for role in ROLES_IN_USE {
+        let variable = format!("$CALLFLUME_{}_PASSWORD", role.to_uppercase());
+        assert!(roles.contains(&variable));
+        roles = roles.replace(&variable, &format!("\"{role}-word\""));
+    }
+    let server = Server::builder()
+        .extra_configuration(roles)
+        .start()
+        .await
+        .unwrap();
+    let crm = Crm::start().await;
+    let program = Program::at(server.url());
+    for role in ROLES_IN_USE {
+        write(&program, role, &crm.url());
+    }
+    let admin = async |command: &str| program.run(&format!("--config admin.toml {command}")).await;
+    let operator = async |command: &str| {
+        program
+            .run(&format!("--config operator.toml {command}"))
+            .await
+    };
+
+    admin("provision").await.expect(0);
+    admin("provision").await.expect(0).says("nothing to change");
+    admin("account prepare acme --apply").await.expect(0);
+    let worker = program
+        .command(["--config", "worker.toml", "worker"])
+        .spawn()
+        .unwrap();
+
+    let good = json!({
+        "call_id": "call-1", "kind": "call_ended", "at": 1_791_372_298_750_i64,
+        "contact": {"phone": "+12025550143"}, "body": {"disposition": "connected"},
+    });
+    let mut bad = good.clone();
+    bad["body"] = json!({});
+    bad["call_id"] = "call-2".into();
+    let input = format!("{good}\n{bad}\n");
+    program
+        .run_with(
+            "--config publisher.toml publish --account acme -",
+            input.as_bytes(),
+        )
+        .await
+        .expect(0);
+
+    wait_for("settled events", DEADLINE, async || {
+        let status = operator("status --json").await.expect(0).document();
+        let account = &status["accounts"][0];
+        (account["reported"]["settled"] == 2 && account["backlog"]["op"]["events"] == 0)
+            .then_some(())
+    })
+    .await
+    .unwrap();
+    let letters = operator("dead list --json").await.expect(0).documents();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    operator("dead show 1").await.expect(0).says("CF1102");
+    operator("cache warm acme --wait").await.expect(0);
+    operator("cache lookup acme --phone +12025550143")
+        .await
+        .expect(0);
+    operator("account resume acme").await.expect(0);
+
+    signal(&worker, "TERM").await;
+    let ended = finish(worker, b"").await.expect(0);
+    assert!(
+        !ended.stderr.to_lowercase().contains("violation"),
+        "{}",
+        ended.stderr
+    );
+    let log = std::fs::read_to_string(server.log_file()).unwrap();
+    let refused: Vec<&str> = log.lines().filter(|l| l.contains("Violation")).collect();
+    assert_eq!(refused, Vec::<&str>::new());
+
+    // And no more.
+    program
+        .run_with(
+            "--config operator.toml publish --account acme -",
+            good.to_string().as_bytes(),
+        )
+        .await
+        .expect(4)
+        .says("CF1204");
+}

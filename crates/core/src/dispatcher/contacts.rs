@@ -1,0 +1,380 @@
+//! Which CRM record a contact is: cache → our own key → e-mail → phone search → create with our key.
+//!
+//! Invariants: one look-up or creation per contact at a time; two ways of naming one person (key and phone, say) are
+//! resolved one after the other, so that the second finds what the first created. A contact found without our key
+//! gets it, in passing.
+
+use std::collections::BTreeMap;
+
+use super::state::{EffectRef, EventRef, JobId, Purpose, Resolution, Stage, Step};
+use super::{ContactWrite, Dispatcher};
+use crate::codes;
+use crate::effect::{Effect, Object};
+use crate::event::Event;
+use crate::lane::Lane;
+use crate::plan::contact_base_fields;
+use crate::record::{ContactRecord, EffectState, SCHEMA};
+use crate::time::{Now, WallTime};
+use crate::vendor::{Found, Item, ItemOutcome, Verb};
+
+impl Dispatcher {
+    /// What is known about a contact, the cache included.
+    pub(super) fn resolution(&mut self, contact: &str, event: &Event) -> Resolution {
+        let found = self.cache.find(&event.contact.aliases());
+        let Some(state) = self.contacts.get(contact) else {
+            return Resolution::Unresolved;
+        };
+        match (&state.resolution, found) {
+            (Resolution::Working, _) => Resolution::Working,
+            (_, Some(record)) => {
+                let known = Resolution::Known(record.crm_id);
+                self.set_resolution(contact, known.clone());
+                known
+            }
+            (known, None) => known.clone(),
+        }
+    }
+
+    pub(super) fn set_resolution(&mut self, contact: &str, resolution: Resolution) {
+        let over = matches!(resolution, Resolution::Known(_) | Resolution::Unresolved);
+        if let Some(state) = self.contacts.get_mut(contact) {
+            state.resolution = resolution;
+        }
+        if over {
+            self.release(contact);
+        }
+    }
+
+    /// Looks for a contact, from this step on: steps for which the event gives nothing are left out.
+    pub(super) fn look_up(
+        &mut self,
+        now: Now,
+        lane: Lane,
+        contact: &str,
+        by: EventRef,
+        step: Step,
+    ) {
+        let Some(reference) = self
+            .lane(by.0)
+            .events
+            .get(&by.1)
+            .and_then(|state| state.event.as_ref())
+            .map(|event| event.contact.clone())
+        else {
+            self.set_resolution(contact, Resolution::Unresolved);
+            return;
+        };
+        let mut item = Item {
+            key: contact.to_owned(),
+            ..Item::default()
+        };
+        let (email, phone) = (reference.email(), reference.phone());
+        let (step, verb) = match step {
+            Step::Key => (Step::Key, Verb::ReadByKey),
+            Step::Email if email.is_some() => (Step::Email, Verb::ReadByEmail),
+            Step::Email | Step::Phone if phone.is_some() => (Step::Phone, Verb::SearchByPhone),
+            Step::Email | Step::Phone => {
+                self.set_resolution(contact, Resolution::Absent);
+                self.changed.insert(contact.to_owned());
+                return;
+            }
+        };
+        match step {
+            Step::Key => {}
+            Step::Email => item.email = email,
+            Step::Phone => item.phone = phone,
+        }
+        self.set_resolution(contact, Resolution::Working);
+        let lane = self.urgency(contact, lane);
+        self.enqueue(
+            now,
+            lane,
+            verb,
+            Object::Contact,
+            item,
+            contact,
+            Purpose::Lookup { step, by },
+            None,
+        );
+    }
+
+    pub(super) fn looked_up(
+        &mut self,
+        now: Now,
+        id: JobId,
+        step: Step,
+        by: EventRef,
+        outcome: &ItemOutcome,
+    ) {
+        let Some(job) = self.jobs.get(&id) else {
+            return;
+        };
+        let (contact, lane) = (job.contact.clone(), job.lane);
+        match outcome {
+            ItemOutcome::Matches(found) if !found.is_empty() => {
+                self.finish_job(id);
+                if let Some(best) = choose(found, &contact) {
+                    self.know(now, &contact, by, best);
+                }
+            }
+            ItemOutcome::Matches(_) | ItemOutcome::Gone => {
+                self.finish_job(id);
+                match step {
+                    Step::Key => self.look_up(now, lane, &contact, by, Step::Email),
+                    Step::Email => self.look_up(now, lane, &contact, by, Step::Phone),
+                    Step::Phone => {
+                        self.set_resolution(&contact, Resolution::Absent);
+                        self.changed.insert(contact);
+                    }
+                }
+            }
+            ItemOutcome::Refused { code, reason } => self.give_up(id, *code, reason),
+            _ => self.give_up(
+                id,
+                codes::CRM_MALFORMED,
+                "a look-up was answered as if it were a write",
+            ),
+        }
+    }
+
+    /// A contact was found: remember it, go on, and stamp it if it lacks our key and nothing else does that.
+    fn know(&mut self, now: Now, contact: &str, by: EventRef, found: &Found) {
+        let aliases = self.aliases_of(by);
+        let mut record = match self.cache.by_id(&found.crm_id) {
+            Some(known) => known.clone(),
+            None => ContactRecord {
+                schema: SCHEMA,
+                crm_id: found.crm_id.clone(),
+                ..ContactRecord::default()
+            },
+        };
+        record.own_key = record.own_key.or_else(|| found.own_key.clone());
+        self.cache.insert(record.clone(), &aliases);
+        self.set_resolution(contact, Resolution::Known(found.crm_id.clone()));
+        self.record_cache(vec![ContactWrite {
+            record,
+            aliases,
+            only_if_absent: true,
+        }]);
+        self.advance(now, contact);
+        self.stamp_if_needed(now, contact, &found.crm_id);
+    }
+
+    pub(super) fn create_contact(
+        &mut self,
+        now: Now,
+        contact: &str,
+        at: EffectRef,
+        event: &Event,
+        wanted: &Effect,
+    ) {
+        let lock = (Object::Contact, contact.to_owned());
+        if !self.lock(&lock, contact, at.0) {
+            return;
+        }
+        let mut fields = contact_base_fields(event);
+        let mut effect = None;
+        if wanted.object == Object::Contact {
+            fields.extend(wanted.fields.clone());
+            effect = Some(at);
+            self.set_stage(at, Stage::Working);
+        }
+        let field_at = fields
+            .keys()
+            .map(|field| (field.name(), event.at))
+            .collect();
+        let item = Item {
+            key: contact.to_owned(),
+            fields,
+            ..Item::default()
+        };
+        self.set_resolution(contact, Resolution::Working);
+        let purpose = Purpose::CreateContact {
+            by: (at.0, at.1),
+            effect,
+            field_at,
+        };
+        let lane = self.urgency(contact, at.0);
+        self.enqueue(
+            now,
+            lane,
+            Verb::UpsertByKey,
+            Object::Contact,
+            item,
+            contact,
+            purpose,
+            Some(lock),
+        );
+    }
+
+    pub(super) fn created_contact(
+        &mut self,
+        now: Now,
+        id: JobId,
+        by: EventRef,
+        effect: Option<EffectRef>,
+        field_at: &BTreeMap<String, WallTime>,
+        outcome: &ItemOutcome,
+    ) {
+        let Some(job) = self.jobs.get(&id) else {
+            return;
+        };
+        let (contact, lane) = (job.contact.clone(), job.lane);
+        match outcome {
+            ItemOutcome::Done { crm_id } => {
+                let aliases = self.aliases_of(by);
+                let record = ContactRecord {
+                    schema: SCHEMA,
+                    crm_id: crm_id.clone(),
+                    own_key: Some(contact.clone()),
+                    field_at: field_at.clone(),
+                    ..ContactRecord::default()
+                };
+                self.cache.insert(record.clone(), &aliases);
+                self.finish_job(id);
+                self.set_resolution(&contact, Resolution::Known(crm_id.clone()));
+                let write = ContactWrite {
+                    record,
+                    aliases,
+                    only_if_absent: false,
+                };
+                match effect {
+                    Some(effect) => self.record_ends(
+                        vec![(effect, EffectState::Done)],
+                        Some(crm_id.clone()),
+                        vec![write],
+                        &contact,
+                    ),
+                    None => self.record_cache(vec![write]),
+                }
+                self.changed.insert(contact);
+            }
+            ItemOutcome::Conflict { existing } => {
+                self.finish_job(id);
+                if let Some(effect) = effect {
+                    self.set_stage(effect, Stage::Pending);
+                }
+                self.creation_conflict(now, &contact, lane, by, existing.as_deref());
+            }
+            ItemOutcome::Refused { code, reason } => self.give_up(id, *code, reason),
+            _ => self.give_up(
+                id,
+                codes::CRM_MALFORMED,
+                "the creation of a contact was answered as something else",
+            ),
+        }
+    }
+
+    /// Somebody else has this e-mail address or phone number: that is whom the event means.
+    fn creation_conflict(
+        &mut self,
+        now: Now,
+        contact: &str,
+        lane: Lane,
+        by: EventRef,
+        existing: Option<&str>,
+    ) {
+        if let Some(crm_id) = existing {
+            let found = Found {
+                crm_id: crm_id.to_owned(),
+                ..Found::default()
+            };
+            return self.know(now, contact, by, &found);
+        }
+        let mut first_time = false;
+        let wanted = self.first_open(by);
+        if let Some(at) = wanted {
+            self.work(at, |work| {
+                first_time = !work.conflicted;
+                work.conflicted = true;
+            });
+        }
+        if first_time && self.has_email(by) {
+            self.look_up(now, lane, contact, by, Step::Email);
+            return;
+        }
+        self.set_resolution(contact, Resolution::Unresolved);
+        if let Some(at) = wanted {
+            self.dead_effect(
+                at,
+                codes::CRM_CONFLICT,
+                "the CRM reports a conflict without naming the record",
+                1,
+            );
+        }
+    }
+
+    /// A contact that was found without our key gets it, in passing. No lock: nothing else writes this property.
+    pub(super) fn stamp_if_needed(&mut self, now: Now, contact: &str, crm_id: &str) {
+        let unstamped = self
+            .cache
+            .by_id(crm_id)
+            .is_some_and(|record| record.own_key.is_none());
+        if unstamped && !self.stamped.contains(&crm_id.to_owned()) {
+            self.stamped.insert(crm_id.to_owned());
+            let item = Item {
+                key: contact.to_owned(),
+                crm_id: Some(crm_id.to_owned()),
+                stamp: true,
+                ..Item::default()
+            };
+            self.enqueue(
+                now,
+                Lane::En,
+                Verb::UpdateById,
+                Object::Contact,
+                item,
+                contact,
+                Purpose::Stamp,
+                None,
+            );
+        }
+    }
+
+    /// Whatever the answer, nothing depends on it: without our key the contact is found again by phone or e-mail.
+    pub(super) fn stamp_answered(&mut self, id: JobId, outcome: &ItemOutcome) {
+        let Some(job) = self.finish_job(id) else {
+            return;
+        };
+        if let (ItemOutcome::Done { .. }, Some(crm_id)) = (outcome, job.item.crm_id)
+            && let Some(mut record) = self.cache.by_id(&crm_id).cloned()
+        {
+            record.own_key = Some(job.contact);
+            self.cache.insert(record.clone(), &[]);
+            self.record_cache(vec![ContactWrite {
+                record,
+                aliases: Vec::new(),
+                only_if_absent: false,
+            }]);
+        }
+    }
+
+    pub(super) fn aliases_of(&mut self, (lane, seq): EventRef) -> Vec<String> {
+        self.lane(lane)
+            .events
+            .get(&seq)
+            .and_then(|state| state.event.as_ref())
+            .map(|event| event.contact.aliases())
+            .unwrap_or_default()
+    }
+
+    fn has_email(&mut self, (lane, seq): EventRef) -> bool {
+        self.lane(lane)
+            .events
+            .get(&seq)
+            .and_then(|state| state.event.as_ref())
+            .is_some_and(|event| event.contact.email().is_some())
+    }
+}
+
+/// The one that carries our key, else the oldest (lowest id): always the same, whoever asks.
+fn choose<'a>(found: &'a [Found], own_key: &str) -> Option<&'a Found> {
+    found
+        .iter()
+        .find(|found| found.own_key.as_deref() == Some(own_key))
+        .or_else(|| {
+            found
+                .iter()
+                .min_by_key(|found| (found.crm_id.len(), found.crm_id.clone()))
+        })
+}

@@ -1,0 +1,270 @@
+//! What goes into a dispatcher and what comes out of it: the contract with the shells.
+
+use std::sync::Arc;
+
+use crate::account::AccountId;
+use crate::codes::Code;
+use crate::config::AccountConfig;
+use crate::event::ContentType;
+use crate::lane::Lane;
+use crate::record::{ContactRecord, JournalRecord, LedgerRecord};
+use crate::vendor::{Answer, HttpRequest, Vendor, WindowSpec};
+
+/// Bounds of one account's memory, per lane.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Events pulled and not yet settled.
+    pub events_max: usize,
+    /// Their bytes, as delivered.
+    pub bytes_max: usize,
+}
+
+impl Default for Bounds {
+    /// Six full batches, or 8 MiB: more would only wait here instead of in the broker.
+    fn default() -> Self {
+        Self {
+            events_max: 600,
+            bytes_max: 8 << 20,
+        }
+    }
+}
+
+/// Names a recording or dead letter in the air.
+pub type RecordingId = u64;
+/// Names a request in flight.
+pub type RequestId = u64;
+
+/// A message of an account's consumer.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The lane it came on.
+    pub lane: Lane,
+    /// Its sequence in the stream: names the event from here on.
+    pub seq: u64,
+    /// The consumer's own delivery sequence, 1 for the first after [`Input::Resynced`] (and after the reset at a
+    /// takeover): a gap means that a delivery was lost on the way.
+    pub consumer_seq: u64,
+    /// Kind token of the subject.
+    pub kind: String,
+    /// `Nats-Msg-Id`.
+    pub msg_id: Option<String>,
+    /// Whether `Content-Type` says JSON.
+    pub content_type: ContentType,
+    /// The body.
+    pub payload: Vec<u8>,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// Nothing but time.
+    Wake,
+    /// A message arrived.
+    Delivered(Delivery),
+    /// A pull ended (full, expired or failed).
+    PullEnded(Lane),
+    /// The consumer stands at the floor again; everything unsettled comes again.
+    Resynced(Lane),
+    /// The connection to the broker was lost and is back: deliveries may be missing.
+    Reconnected,
+    /// What ledger and contact bucket say about an event.
+    Loaded {
+        /// The event.
+        lane: Lane,
+        /// The event.
+        seq: u64,
+        /// In the order asked for.
+        ledger: Vec<Option<LedgerRecord>>,
+        /// The contact, if the bucket knows it.
+        contact: Option<ContactRecord>,
+    },
+    /// Ledger or contact bucket could not be read; it is asked for again.
+    LoadFailed {
+        /// The event.
+        lane: Lane,
+        /// The event.
+        seq: u64,
+    },
+    /// A request ended.
+    Answered {
+        /// Which.
+        request: RequestId,
+        /// How.
+        answer: Answer,
+    },
+    /// A recording or dead letter was written, or not (then it is tried again).
+    Recorded {
+        /// Which.
+        id: RecordingId,
+        /// Whether it is surely stored.
+        stored: bool,
+    },
+    /// The journal was written, or not.
+    Journaled {
+        /// Whether it is surely stored.
+        stored: bool,
+    },
+    /// Read the CRM's contacts into the cache.
+    Warm,
+    /// The operator says that the account's trouble is over.
+    Resume,
+    /// Finish what is under way, start nothing, then [`Output::Stopped`].
+    Stop,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Pull up to this many messages and bytes; end with [`Input::PullEnded`].
+    Pull {
+        /// From the consumer of this lane.
+        lane: Lane,
+        /// Messages.
+        count: usize,
+        /// Bytes.
+        bytes: usize,
+    },
+    /// Read ledger records and the contact; answer with [`Input::Loaded`].
+    Load {
+        /// The event.
+        lane: Lane,
+        /// The event.
+        seq: u64,
+        /// Keys of the effects.
+        effects: Vec<String>,
+        /// Aliases of the contact, empty when memory knows it.
+        aliases: Vec<String>,
+    },
+    /// Send a request; answer with [`Input::Answered`].
+    Send {
+        /// Its name.
+        request: RequestId,
+        /// Whose urgency it has.
+        lane: Lane,
+        /// What to send.
+        http: HttpRequest,
+        /// Within this time, milliseconds.
+        timeout_ms: u64,
+    },
+    /// Store; answer with [`Input::Recorded`].
+    Record {
+        /// Its name.
+        id: RecordingId,
+        /// Effect keys and their records, for the ledger.
+        ledger: Vec<(String, LedgerRecord)>,
+        /// For the contact bucket.
+        contacts: Vec<ContactWrite>,
+    },
+    /// Store a dead letter with the event's original bytes; answer with [`Input::Recorded`].
+    DeadLetter(DeadLetter),
+    /// Acknowledge the message and forget it.
+    Ack {
+        /// The event.
+        lane: Lane,
+        /// The event.
+        seq: u64,
+    },
+    /// Store the floor: everything below is settled.
+    SaveFloor {
+        /// Of this lane.
+        lane: Lane,
+        /// First sequence that may be unsettled.
+        seq: u64,
+    },
+    /// Store the journal, with compare-and-set; answer with [`Input::Journaled`].
+    WriteJournal(JournalRecord),
+    /// Drop what is being pulled and set the consumer back to `floor`; answer with [`Input::Resynced`].
+    Resync {
+        /// Of this lane.
+        lane: Lane,
+        /// First sequence that may be unsettled.
+        floor: u64,
+    },
+    /// The operator should know.
+    Alert {
+        /// What about.
+        code: Code,
+        /// In words, without personal data.
+        text: String,
+    },
+    /// Everything is finished, after [`Input::Stop`].
+    Stopped,
+}
+
+/// A write to the contact bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactWrite {
+    /// The contact.
+    pub record: ContactRecord,
+    /// Its aliases.
+    pub aliases: Vec<String>,
+    /// Leave a record that is there already as it is (aliases are written all the same).
+    pub only_if_absent: bool,
+}
+
+/// An effect or event that can't be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its name.
+    pub id: RecordingId,
+    /// The event.
+    pub lane: Lane,
+    /// The event.
+    pub seq: u64,
+    /// Why, as a code.
+    pub code: Code,
+    /// Why, in words, without personal data.
+    pub cause: String,
+    /// Attempts made.
+    pub attempts: u32,
+    /// The effect; none when the event as a whole can't be used.
+    pub effect: Option<String>,
+    /// The event's id, if it could be read.
+    pub event_id: Option<String>,
+}
+
+/// What an account counts, since this owner took it over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages delivered.
+    pub delivered: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Requests the CRM throttled.
+    pub throttled: u64,
+    /// Effects done.
+    pub done: u64,
+    /// Effects merged into a later one.
+    pub merged: u64,
+    /// Effects superseded by a newer value.
+    pub superseded: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// Events settled.
+    pub settled: u64,
+    /// Contacts read by a warm-up.
+    pub warmed: u64,
+    /// Pages left unread by a warm-up: 0 when none runs.
+    pub warming: u64,
+}
+
+/// What a dispatcher is made of.
+#[derive(Clone)]
+pub struct Setup {
+    /// The account.
+    pub account: AccountId,
+    /// Its configuration, checked.
+    pub config: AccountConfig,
+    /// Its CRM.
+    pub vendor: Arc<dyn Vendor>,
+    /// The published limits of its profile.
+    pub windows: Vec<WindowSpec>,
+    /// Memory bounds.
+    pub bounds: Bounds,
+    /// Seed of its jitter.
+    pub seed: u64,
+    /// Floors saved by the predecessor, per lane in [`Lane::ALL`]'s order; 0 for none.
+    pub floors: [u64; 2],
+    /// The predecessor's journal.
+    pub journal: Option<JournalRecord>,
+}

@@ -1,0 +1,124 @@
+//! Reading all contacts of the CRM into the contact bucket, page by page, as enrichment.
+//!
+//! The next page is asked for once the last one is stored, so that a slow bucket holds the reading back instead of
+//! filling memory. Pages go to the bucket only: what it already knows of a contact (when which field was written) is
+//! more than a page says, and must not be hidden by it.
+
+use super::state::{JobId, Purpose, Recorded};
+use super::{ContactWrite, Dispatcher};
+use crate::codes;
+use crate::effect::Object;
+use crate::event::{ContactRef, Phone};
+use crate::lane::Lane;
+use crate::record::{ContactRecord, SCHEMA};
+use crate::time::Now;
+use crate::vendor::{Found, Item, ItemOutcome, Verb};
+
+impl Dispatcher {
+    /// Starts reading, unless it is under way.
+    pub(super) fn warm(&mut self, now: Now) {
+        if self.counters.warming == 0 {
+            self.counters.warming = 1;
+            self.next_page(now, None);
+        }
+    }
+
+    fn next_page(&mut self, now: Now, after: Option<String>) {
+        self.enqueue(
+            now,
+            Lane::En,
+            Verb::List,
+            Object::Contact,
+            Item::default(),
+            "",
+            Purpose::Page { after },
+            None,
+        );
+    }
+
+    /// A page came, or something else did.
+    pub(super) fn page(
+        &mut self,
+        now: Now,
+        id: JobId,
+        outcome: &ItemOutcome,
+        next: Option<String>,
+        again_ms: u64,
+    ) {
+        match outcome {
+            ItemOutcome::Matches(found) => {
+                self.finish_job(id);
+                self.counters.warmed += found.len() as u64;
+                let country = self.config.default_country.clone();
+                let writes: Vec<ContactWrite> = found
+                    .iter()
+                    .filter_map(|found| page_entry(found, country.as_deref()))
+                    .collect();
+                if writes.is_empty() {
+                    self.page_stored(now, next);
+                } else {
+                    self.store(
+                        Vec::new(),
+                        writes,
+                        Recorded::Page { next },
+                        std::collections::BTreeSet::new(),
+                    );
+                }
+            }
+            ItemOutcome::NotExecuted => self.delay(now, id, again_ms),
+            ItemOutcome::Unknown => self.delay_unknown(now, id),
+            _ => {
+                self.finish_job(id);
+                self.counters.warming = 0;
+                self.alert(
+                    codes::CRM_MALFORMED,
+                    "the CRM refused to list its contacts; the cache stays as it is",
+                );
+            }
+        }
+    }
+
+    /// A page is stored: on to the next, or the end.
+    pub(super) fn page_stored(&mut self, now: Now, next: Option<String>) {
+        match next {
+            Some(after) => self.next_page(now, Some(after)),
+            None => self.counters.warming = 0,
+        }
+    }
+}
+
+/// A contact of a page as bucket entry; `None` when nothing on it can be an alias.
+fn page_entry(found: &Found, country: Option<&str>) -> Option<ContactWrite> {
+    let mut aliases: Vec<String> = found
+        .phones
+        .iter()
+        .filter_map(|typed| Phone::typed(typed, country))
+        .map(|phone| ContactRef::phone_alias(&phone))
+        .collect();
+    if let Some(email) = found
+        .email
+        .as_deref()
+        .filter(|email| !email.trim().is_empty())
+    {
+        aliases.push(ContactRef::email_alias(email));
+    }
+    if let Some(key) = &found.own_key {
+        aliases.push(key.clone());
+    }
+    aliases.sort_unstable();
+    aliases.dedup();
+    if aliases.is_empty() {
+        return None;
+    }
+    let record = ContactRecord {
+        schema: SCHEMA,
+        crm_id: found.crm_id.clone(),
+        own_key: found.own_key.clone(),
+        ..ContactRecord::default()
+    };
+    Some(ContactWrite {
+        record,
+        aliases,
+        only_if_absent: true,
+    })
+}

@@ -1,0 +1,334 @@
+//! A small CRM in memory: contacts found by key, e-mail or phone, records unique by our key.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use callflume_core::codes;
+use callflume_core::effect::{Fields, Object, Value};
+use callflume_core::event::{ContactRef, Phone};
+use callflume_core::vendor::{
+    AccountSignal, Answer, Found, HttpRequest, Interpretation, Item, ItemOutcome, Method,
+    Operation, Span, Vendor, Verb, WindowSpec,
+};
+
+/// A text with this in it is refused by the CRM.
+pub(crate) const POISON: &str = "poison";
+/// Contacts on a page.
+const PAGE: usize = 100;
+
+/// The account's windows: requests, searches, day.
+pub(crate) fn windows(ten_secondly: u32, search: u32, daily: u32) -> Vec<WindowSpec> {
+    let window = |name, limit, span| WindowSpec { name, limit, span };
+    vec![
+        window("ten_secondly", ten_secondly, Span::RollingMs(10_000)),
+        window("search", search, Span::RollingMs(1_000)),
+        window("daily", daily, Span::Day),
+    ]
+}
+
+/// Operations and answers pass through it by number: what a real vendor would spell out in HTTP.
+#[derive(Default)]
+pub(crate) struct FakeVendor {
+    operations: Mutex<Vec<Operation>>,
+    meanings: Mutex<Vec<Interpretation>>,
+}
+
+impl FakeVendor {
+    pub(crate) fn operation(&self, http: &HttpRequest) -> Operation {
+        let place: usize = http.path.trim_start_matches('/').parse().unwrap();
+        lock(&self.operations)[place].clone()
+    }
+
+    pub(crate) fn answer(&self, meaning: Interpretation) -> Answer {
+        let mut meanings = lock(&self.meanings);
+        meanings.push(meaning);
+        Answer::Response {
+            status: 200,
+            headers: Vec::new(),
+            body: (meanings.len() - 1).to_string().into_bytes(),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Vendor for FakeVendor {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    fn batch_max(&self, verb: Verb) -> usize {
+        match verb {
+            Verb::ReadByEmail | Verb::SearchByPhone | Verb::List => 1,
+            _ => 100,
+        }
+    }
+
+    fn windows(&self, verb: Verb) -> &'static [usize] {
+        if verb == Verb::SearchByPhone {
+            &[1, 2]
+        } else {
+            &[0, 2]
+        }
+    }
+
+    fn request(&self, operation: &Operation) -> HttpRequest {
+        let mut operations = lock(&self.operations);
+        operations.push(operation.clone());
+        HttpRequest {
+            method: Method::Post,
+            path: format!("/{}", operations.len() - 1),
+            body: None,
+        }
+    }
+
+    fn interpret(&self, operation: &Operation, answer: &Answer) -> Interpretation {
+        match answer {
+            Answer::Response { body, .. } => {
+                let place: usize = std::str::from_utf8(body).unwrap().parse().unwrap();
+                lock(&self.meanings)[place].clone()
+            }
+            Answer::NotSent => whole(operation, AccountSignal::Failing, ItemOutcome::NotExecuted),
+            Answer::Lost => whole(operation, AccountSignal::Failing, ItemOutcome::Unknown),
+        }
+    }
+}
+
+/// The same outcome for every item.
+pub(crate) fn whole(
+    operation: &Operation,
+    account: AccountSignal,
+    outcome: ItemOutcome,
+) -> Interpretation {
+    Interpretation {
+        account,
+        items: vec![outcome; operation.items.len().max(1)],
+        next_page: None,
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Person {
+    pub(crate) own_key: Option<String>,
+    pub(crate) phones: Vec<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) fields: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) contact: Option<String>,
+    pub(crate) fields: BTreeMap<String, Value>,
+    /// Writes that changed it.
+    pub(crate) writes: u32,
+}
+
+/// What the CRM holds, and how it misbehaves.
+#[derive(Debug, Default)]
+pub(crate) struct Crm {
+    pub(crate) people: BTreeMap<String, Person>,
+    pub(crate) records: BTreeMap<(Object, String), Entry>,
+    /// Whether a refused item makes the whole batch be refused.
+    pub(crate) refuses_whole_batches: bool,
+    /// Operations executed, with the instant they arrived.
+    pub(crate) executed: Vec<(u64, Operation)>,
+    next_id: u64,
+}
+
+impl Crm {
+    pub(crate) fn add_person(&mut self, phone: Option<&str>, email: Option<&str>) -> String {
+        self.next_id += 1;
+        let id = self.next_id.to_string();
+        let person = Person {
+            phones: phone.into_iter().map(str::to_owned).collect(),
+            email: email.map(str::to_owned),
+            ..Person::default()
+        };
+        self.people.insert(id.clone(), person);
+        id
+    }
+
+    /// A person who carries our key already.
+    pub(crate) fn add_known(&mut self, phone: &str) -> String {
+        let id = self.add_person(Some(phone), None);
+        let number = Phone::parse(phone).unwrap();
+        self.people.get_mut(&id).unwrap().own_key = Some(ContactRef::phone_alias(&number));
+        id
+    }
+
+    /// Records of one kind.
+    pub(crate) fn all(&self, object: Object) -> Vec<&Entry> {
+        self.records
+            .iter()
+            .filter(|((kind, _), _)| *kind == object)
+            .map(|(_, entry)| entry)
+            .collect()
+    }
+
+    pub(crate) fn execute(&mut self, at: u64, operation: &Operation) -> Interpretation {
+        self.executed.push((at, operation.clone()));
+        if operation.verb == Verb::List {
+            return self.list(operation.after.as_deref());
+        }
+        if self.refuses_whole_batches
+            && operation.items.len() > 1
+            && operation.items.iter().any(poisoned)
+        {
+            return whole(operation, AccountSignal::Fine, ItemOutcome::Split);
+        }
+        Interpretation {
+            account: AccountSignal::Fine,
+            items: operation
+                .items
+                .iter()
+                .map(|item| self.item(operation, item))
+                .collect(),
+            next_page: None,
+        }
+    }
+
+    fn list(&self, after: Option<&str>) -> Interpretation {
+        let from: usize = after.map_or(0, |mark| mark.parse().unwrap());
+        let found = self
+            .people
+            .iter()
+            .skip(from)
+            .take(PAGE)
+            .map(|(id, person)| found(id, person))
+            .collect();
+        Interpretation {
+            account: AccountSignal::Fine,
+            items: vec![ItemOutcome::Matches(found)],
+            next_page: (from + PAGE < self.people.len()).then(|| (from + PAGE).to_string()),
+        }
+    }
+
+    fn search(&self, fits: impl Fn(&Person) -> bool) -> ItemOutcome {
+        let hits = self.people.iter().filter(|(_, person)| fits(person));
+        ItemOutcome::Matches(hits.map(|(id, person)| found(id, person)).collect())
+    }
+
+    fn item(&mut self, operation: &Operation, item: &Item) -> ItemOutcome {
+        if poisoned(item) {
+            return ItemOutcome::Refused {
+                code: codes::CRM_REFUSED,
+                reason: "INVALID_VALUE".into(),
+            };
+        }
+        let record = (operation.object, item.key.clone());
+        match operation.verb {
+            Verb::ReadByKey => self.search(|person| person.own_key.as_ref() == Some(&item.key)),
+            Verb::ReadByEmail => self.search(|person| person.email == item.email),
+            Verb::SearchByPhone => self.search(|person| {
+                let wanted = item.phone.as_ref().unwrap();
+                person
+                    .phones
+                    .iter()
+                    .any(|typed| wanted.matches_typed(typed))
+            }),
+            Verb::UpsertByKey => self.upsert(item),
+            Verb::UpdateById => {
+                let Some(person) = item.crm_id.as_ref().and_then(|id| self.people.get_mut(id))
+                else {
+                    return ItemOutcome::Gone;
+                };
+                if item.stamp {
+                    person.own_key = Some(item.key.clone());
+                }
+                set(person, &item.fields);
+                done(item.crm_id.as_deref().unwrap_or_default())
+            }
+            Verb::UpdateByKey => match self.records.get_mut(&record) {
+                Some(entry) => {
+                    entry.fields.extend(named(&item.fields));
+                    entry.writes += 1;
+                    done(&item.key)
+                }
+                None => ItemOutcome::Gone,
+            },
+            Verb::Create => {
+                if self.records.contains_key(&record) {
+                    return ItemOutcome::Conflict { existing: None };
+                }
+                if let Some(contact) = &item.contact
+                    && !self.people.contains_key(contact)
+                {
+                    return ItemOutcome::Gone;
+                }
+                let entry = Entry {
+                    contact: item.contact.clone(),
+                    fields: named(&item.fields),
+                    writes: 1,
+                };
+                self.records.insert(record, entry);
+                done(&item.key)
+            }
+            Verb::List => ItemOutcome::Gone,
+        }
+    }
+
+    fn upsert(&mut self, item: &Item) -> ItemOutcome {
+        let known = self
+            .people
+            .iter()
+            .find(|(_, person)| person.own_key.as_ref() == Some(&item.key))
+            .map(|(id, _)| id.clone());
+        let id = known.unwrap_or_else(|| self.add_person(None, None));
+        let person = self.people.get_mut(&id).unwrap();
+        person.own_key = Some(item.key.clone());
+        set(person, &item.fields);
+        done(&id)
+    }
+}
+
+fn done(crm_id: &str) -> ItemOutcome {
+    ItemOutcome::Done {
+        crm_id: crm_id.to_owned(),
+    }
+}
+
+fn poisoned(item: &Item) -> bool {
+    item.fields
+        .values()
+        .any(|value| matches!(value, Value::Text(text) if text.contains(POISON)))
+}
+
+fn named(fields: &Fields) -> BTreeMap<String, Value> {
+    fields
+        .iter()
+        .map(|(field, value)| (field.name(), value.clone()))
+        .collect()
+}
+
+fn set(person: &mut Person, fields: &Fields) {
+    person.fields.extend(named(fields));
+    if let Some(Value::Text(phone)) = person.fields.get("phone") {
+        let phone = phone.clone();
+        if !person.phones.contains(&phone) {
+            person.phones.push(phone);
+        }
+    }
+    if let Some(Value::Text(email)) = person.fields.get("email") {
+        person.email = Some(email.clone());
+    }
+}
+
+fn found(id: &str, person: &Person) -> Found {
+    Found {
+        crm_id: id.to_owned(),
+        own_key: person.own_key.clone(),
+        phones: person.phones.clone(),
+        email: person.email.clone(),
+    }
+}
+
+/// A number nobody has.
+pub(crate) fn phone(n: usize) -> String {
+    let number = format!("+1202555{n:04}");
+    assert!(Phone::parse(&number).is_some());
+    number
+}
+
+pub(crate) type SharedVendor = Arc<FakeVendor>;

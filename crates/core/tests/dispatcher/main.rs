@@ -1,0 +1,14 @@
+//! Stories about the dispatcher, as its users rely on them, told in virtual time.
+
+mod account;
+mod bounds;
+mod crm;
+mod events;
+mod intake;
+mod lanes;
+mod mapping;
+mod order;
+mod people;
+mod recovery;
+mod refusal;
+mod world;

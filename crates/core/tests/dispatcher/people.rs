@@ -1,0 +1,215 @@
+//! One person, one contact, however events name them.
+
+use callflume_core::codes;
+use callflume_core::effect::Object;
+use callflume_core::event::ContactRef;
+use callflume_core::lane::Lane;
+use callflume_core::vendor::{AccountSignal, ItemOutcome, Verb};
+use serde_json::json;
+
+use crate::crm::{phone, whole};
+use crate::events::{call_ended, event_of};
+use crate::world::{Fate, World};
+
+fn named(key: Option<&str>, phone: Option<&str>, email: Option<&str>) -> ContactRef {
+    ContactRef {
+        key: key.map(str::to_owned),
+        phone: phone.map(str::to_owned),
+        email: email.map(str::to_owned),
+        name: Some("Ada Ray".into()),
+    }
+}
+
+#[test]
+fn a_person_named_in_several_ways_at_the_same_time_is_created_once() {
+    let number = phone(1);
+    let ways = [
+        named(None, Some(&number), None),
+        named(Some("p7"), Some(&number), None),
+        named(Some("p7"), Some(&number), Some("ada@example.com")),
+        named(None, Some(&number), Some("ada@example.com")),
+    ];
+    for first in 0..ways.len() {
+        for lane in Lane::ALL {
+            let mut world = World::usual();
+            for n in 0..ways.len() {
+                let way = ways[(first + n) % ways.len()].clone();
+                let lane = if n % 2 == 0 { lane } else { Lane::Op };
+                world.publish(
+                    lane,
+                    &event_of(
+                        "task_created",
+                        &format!("c{n}"),
+                        way,
+                        0,
+                        json!({"title": "t"}),
+                    ),
+                );
+            }
+            world.run_until_settled();
+            assert_eq!(world.crm.people.len(), 1, "first way {first}, {lane}");
+            assert_eq!(world.crm.all(Object::Task).len(), 4);
+        }
+    }
+}
+
+#[test]
+fn a_person_the_customer_typed_in_is_found_by_email_and_by_phone() {
+    for (typed_phone, typed_email) in [
+        (Some("(202) 555-0001"), None),
+        (None, Some("ada@example.com")),
+    ] {
+        let mut world = World::usual();
+        let id = world.crm.add_person(typed_phone, typed_email);
+        let who = named(Some("p7"), Some(&phone(1)), Some("Ada@Example.com"));
+        world.publish(Lane::Op, &event_of("call_started", "c1", who, 0, json!({})));
+        world.run_until_settled();
+        world.run_for(5_000);
+        assert_eq!(world.crm.people.len(), 1);
+        assert!(world.crm.people[&id].own_key.is_some());
+    }
+}
+
+#[test]
+fn a_found_contact_gets_our_key_in_the_same_write_as_its_fields() {
+    let mut world = World::usual();
+    world.crm.add_person(Some(&phone(1)), None);
+    let who = named(None, Some(&phone(1)), None);
+    world.publish(
+        Lane::Op,
+        &event_of(
+            "caller_identified",
+            "c1",
+            who,
+            0,
+            json!({"first_name": "Ada"}),
+        ),
+    );
+    world.run_until_settled();
+    world.run_for(10_000);
+    let updates = world
+        .crm
+        .executed
+        .iter()
+        .filter(|(_, op)| op.verb == Verb::UpdateById);
+    assert_eq!(updates.count(), 1);
+}
+
+#[test]
+fn a_contact_that_is_gone_is_resolved_once_more() {
+    for kind in ["call_ended", "opted_out"] {
+        let mut world = World::usual();
+        world.publish(Lane::Op, &call_ended("c1", &phone(1)));
+        world.run_until_settled();
+        world.crm.people.clear();
+        let body = json!({"disposition": "connected"});
+        world.publish(
+            Lane::Op,
+            &event_of(kind, "c2", named(None, Some(&phone(1)), None), 0, body),
+        );
+        world.run_until_settled();
+        assert_eq!(world.dead, [], "{kind}");
+        assert_eq!(world.crm.people.len(), 1, "{kind}");
+    }
+}
+
+#[test]
+fn a_contact_that_is_gone_again_ends_in_a_dead_letter() {
+    let mut world = World::usual();
+    world.publish(Lane::Op, &call_ended("c1", &phone(1)));
+    world.run_until_settled();
+    world.fates = Box::new(|_, operation| {
+        if operation.verb == Verb::UpdateById {
+            Fate::Answered(whole(operation, AccountSignal::Fine, ItemOutcome::Gone))
+        } else {
+            Fate::Served
+        }
+    });
+    world.publish(
+        Lane::Op,
+        &event_of(
+            "opted_out",
+            "c2",
+            named(None, Some(&phone(1)), None),
+            0,
+            json!({}),
+        ),
+    );
+    world.run_until_settled();
+    assert_eq!(world.dead.len(), 1);
+    assert_eq!(world.dead[0].code, codes::CRM_RECORD_GONE);
+}
+
+#[test]
+fn a_creation_that_meets_somebody_else_goes_to_them_or_ends_but_never_goes_round() {
+    for (existing, dead) in [(true, 0), (false, 1)] {
+        let mut world = World::usual();
+        let other = world.crm.add_person(None, Some("shared@example.com"));
+        let named_existing = existing.then(|| other.clone());
+        world.fates = Box::new(move |_, operation| match operation.verb {
+            Verb::UpsertByKey => Fate::Answered(whole(
+                operation,
+                AccountSignal::Fine,
+                ItemOutcome::Conflict {
+                    existing: named_existing.clone(),
+                },
+            )),
+            // The search does not know it yet.
+            Verb::ReadByEmail => Fate::Answered(whole(
+                operation,
+                AccountSignal::Fine,
+                ItemOutcome::Matches(Vec::new()),
+            )),
+            _ => Fate::Served,
+        });
+        let who = named(None, Some(&phone(1)), Some("shared@example.com"));
+        world.publish(
+            Lane::Op,
+            &event_of(
+                "caller_identified",
+                "c1",
+                who,
+                0,
+                json!({"first_name": "Ada"}),
+            ),
+        );
+        world.run_until_settled();
+        assert_eq!(world.dead.len(), dead);
+        assert_eq!(
+            world.crm.people[&other].fields.contains_key("first_name"),
+            existing
+        );
+        assert!(world.crm.executed.len() < 10);
+    }
+}
+
+#[test]
+fn an_update_refused_because_of_our_key_goes_without_it() {
+    let mut world = World::usual();
+    let id = world.crm.add_person(Some(&phone(1)), None);
+    world.fates = Box::new(|_, operation| {
+        if operation.items.iter().any(|item| item.stamp) {
+            Fate::Answered(whole(
+                operation,
+                AccountSignal::Fine,
+                ItemOutcome::Conflict { existing: None },
+            ))
+        } else {
+            Fate::Served
+        }
+    });
+    let who = named(None, Some(&phone(1)), None);
+    world.publish(
+        Lane::Op,
+        &event_of(
+            "caller_identified",
+            "c1",
+            who,
+            0,
+            json!({"first_name": "Ada"}),
+        ),
+    );
+    world.run_until_settled();
+    assert_eq!(world.dead, []);
+    assert!(world.crm.people[&id].fields.contains_key("first_name"));
+}
