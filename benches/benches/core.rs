@@ -35,7 +35,7 @@ fn codec(criterion: &mut Criterion) {
         };
         group.throughput(Throughput::Bytes(bytes.len() as u64));
         group.bench_function(format!("encode/{name}"), |bencher| {
-            bencher.iter(|| encode(black_box(&event), content_type))
+            bencher.iter(|| encode(black_box(&event), content_type));
         });
         group.bench_function(format!("decode/{name}"), |bencher| {
             bencher.iter(|| decode(black_box(&bytes), content_type, Some(event.id.as_str())));

@@ -28,7 +28,7 @@ const BLOCK: u64 = 1_000;
 #[derive(Clone)]
 enum Way {
     Ours(Publisher),
-    Bare(Context),
+    Bare(Arc<Context>),
 }
 
 /// One block: every task publishes at its planned instants; answers latencies in microseconds.
@@ -97,7 +97,7 @@ async fn main() -> anyhow::Result<()> {
     .await?;
     provision::apply(&broker, &ProvisionSettings::within(4 << 30)).await?;
     let ours = Way::Ours(Publisher::connect(Settings::at([server.url()])).await?);
-    let bare = Way::Bare(ContextBuilder::new().build(async_nats::connect(server.url()).await?));
+    let bare = Way::Bare(Arc::new(ContextBuilder::new().build(async_nats::connect(server.url()).await?));
     let numbers = Arc::new(AtomicU64::new(0));
     // The first blocks warm up connections and the broker's files.
     for way in [&ours, &bare] {

@@ -335,7 +335,7 @@ async fn warm(stage: &Stage, options: &Options, progress: &Progress) -> Result<(
         } else {
             let found = services::status(&stage.broker, Duration::from_millis(300))
                 .await
-                .map_err(|error| Error::Worker(error.to_string()))?;
+                .unwrap_or_default();
             let account = found
                 .into_iter()
                 .flat_map(|worker| worker.accounts)

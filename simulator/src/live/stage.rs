@@ -216,7 +216,7 @@ pub fn account_config(
     );
     config.base_url = Some(base_url.to_owned());
     config.share_percent = share_percent;
-    config.time_zone = time_zone.to_owned();
+    time_zone.clone_into(&mut config.time_zone);
     config.default_country = Some("1".to_owned());
     config
 }

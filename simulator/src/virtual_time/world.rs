@@ -413,7 +413,7 @@ impl World<'_, '_> {
                 );
             }
             Output::Alert { code, .. } => {
-                self.trace.note(self.now_ms, format_args!("alert {code}"))
+                self.trace.note(self.now_ms, format_args!("alert {code}"));
             }
             Output::Stopped => {}
             other => {

@@ -281,12 +281,11 @@ impl Dispatcher {
         self.outputs.push_back(Output::Ack { lane, seq });
     }
 
-    /// After [`super::Input::Stop`]: once nothing is in the air, floors are saved and the end is told.
+    /// After [`super::Input::Stop`]: once nothing is in the air, floors are saved and the end is told. A pull that
+    /// still stands is not waited for: what it brings is not looked at and comes again to the successor.
     pub(super) fn finish_stop(&mut self) {
-        let busy = !self.requests.is_empty()
-            || !self.recordings.is_empty()
-            || self.quota.is_journaling()
-            || self.lanes.iter().any(|lane| lane.pulling || lane.resyncing);
+        let busy =
+            !self.requests.is_empty() || !self.recordings.is_empty() || self.quota.is_journaling();
         if self.stopping && !self.stopped && !busy {
             self.stopped = true;
             self.outputs.push_back(Output::Stopped);

@@ -41,15 +41,19 @@ fn an_exhausted_day_pauses_until_the_zones_midnight() {
         TO_NEW_YORK_MIDNIGHT_MS,
         AccountSignal::DayExhausted,
     );
+    // A second request leaves before the first is answered.
+    world.run_for(10);
+    world.publish(Lane::Op, &call_ended("c10", &phone(10)));
     world.run_for(60_000);
+    assert!(requests(&world) > 1);
     let tried = requests(&world);
     assert_eq!(world.alerts, [codes::CRM_DAY_EXHAUSTED]);
-    world.run_for(TO_NEW_YORK_MIDNIGHT_MS - 60_001);
+    world.run_for(TO_NEW_YORK_MIDNIGHT_MS - 60_011);
     assert_eq!(requests(&world), tried);
     world.run_until(30_000, World::is_settled);
     assert_eq!(
         (world.dead.len(), world.crm.all(Object::Call).len()),
-        (0, 10)
+        (0, 11)
     );
 }
 

@@ -13,6 +13,11 @@ use crate::crm::phone;
 use crate::events::{call_ended, enriched, event, event_of, note, sentiment};
 use crate::world::{Message, World};
 
+fn of(world: &World, verb: Verb) -> usize {
+    let all = world.crm.executed.iter();
+    all.filter(|(_, operation)| operation.verb == verb).count()
+}
+
 #[test]
 fn an_event_of_an_unknown_caller_makes_one_contact_and_one_call_then_is_acknowledged() {
     let mut world = World::usual();
@@ -221,6 +226,8 @@ fn an_update_of_a_call_that_never_appears_is_given_up_after_the_configured_wait(
     assert!((30_000..40_000).contains(&world.now_ms), "{}", world.now_ms);
     assert_eq!(world.dead.len(), 1);
     assert_eq!(world.dead[0].code, codes::CRM_RECORD_GONE);
+    let asked = of(&world, Verb::UpdateByKey);
+    assert!(asked <= 7, "asked less and less often: {asked}");
 }
 
 #[test]
@@ -257,19 +264,15 @@ fn an_update_of_a_call_whose_record_is_on_its_way_waits_without_asking_for_it() 
     world.run_for(20);
     world.publish(Lane::En, &sentiment("c1", &phone(1)));
     world.run_until_settled();
-    let updates = world
-        .crm
-        .executed
-        .iter()
-        .filter(|(_, operation)| operation.verb == Verb::UpdateByKey);
-    assert_eq!(updates.count(), 1);
+    assert_eq!(of(&world, Verb::UpdateByKey), 1);
 }
 
 #[test]
 fn an_update_goes_soon_after_its_record_also_when_the_two_events_name_the_person_differently() {
     let mut world = World::usual();
     world.publish(Lane::En, &sentiment("c1", &phone(1)));
-    world.run_for(20_000);
+    // Between two looks that are far apart.
+    world.run_for(13_000);
     let published = world.now_ms;
     let who = ContactRef {
         email: Some("ada@example.com".into()),

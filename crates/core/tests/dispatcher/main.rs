@@ -8,6 +8,7 @@ mod intake;
 mod lanes;
 mod mapping;
 mod order;
+mod outside;
 mod people;
 mod recovery;
 mod refusal;
