@@ -97,7 +97,8 @@ async fn main() -> anyhow::Result<()> {
     .await?;
     provision::apply(&broker, &ProvisionSettings::within(4 << 30)).await?;
     let ours = Way::Ours(Publisher::connect(Settings::at([server.url()])).await?);
-    let bare = Way::Bare(Arc::new(ContextBuilder::new().build(async_nats::connect(server.url()).await?));
+    let bare = async_nats::connect(server.url()).await?;
+    let bare = Way::Bare(Arc::new(ContextBuilder::new().build(bare)));
     let numbers = Arc::new(AtomicU64::new(0));
     // The first blocks warm up connections and the broker's files.
     for way in [&ours, &bare] {

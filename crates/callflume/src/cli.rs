@@ -1,11 +1,14 @@
 //! Arguments: what can be asked for, with help that teaches.
 
+mod dead;
+
 use std::path::PathBuf;
 
 use callflume_core::account::AccountId;
-use callflume_core::codes::Code;
 use callflume_core::lane::Lane;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::dead::{Dead, DeadDrop, DeadList, DeadReplay, DeadShow};
 
 /// What `callflume --help` ends with: examples and every exit code.
 const TOP_HELP: &str = "\
@@ -88,7 +91,7 @@ pub(crate) enum Command {
     Publish(Publish),
     /// Workers, accounts, quotas, backlogs, dead letters and how full the streams are.
     Status(Status),
-    /// Look at dead letters: what could not be written, and why.
+    /// Dead letters: see what could not be written and why, replay it, drop it.
     #[command(subcommand)]
     Dead(Dead),
     /// The cache of contacts.
@@ -236,62 +239,6 @@ pub(crate) struct Status {
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
-  callflume dead list --account acme
-  callflume dead show 17 --body")]
-pub(crate) enum Dead {
-    /// List dead letters, newest first.
-    List(DeadList),
-    /// Show one dead letter.
-    Show(DeadShow),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  callflume dead list
-  callflume dead list --account acme --code CF2101 --limit 10
-  callflume dead list --from 1 --limit 1000 --json     oldest first, from sequence 1")]
-pub(crate) struct DeadList {
-    /// Only of this account.
-    #[arg(long)]
-    pub(crate) account: Option<AccountId>,
-    /// Only of this lane: op or en.
-    #[arg(long)]
-    pub(crate) lane: Option<Lane>,
-    /// Only with this code, such as CF2101.
-    #[arg(long, value_parser = code)]
-    pub(crate) code: Option<Code>,
-    /// At most this many.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) limit: u32,
-    /// Oldest first, from this sequence on.
-    #[arg(long, value_name = "SEQ")]
-    pub(crate) from: Option<u64>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  callflume dead show 17
-  callflume dead show 17 --body            with the event, readable
-  callflume dead show 17 --raw > event.bin
-
-The event may hold personal data: it is shown only when asked for.")]
-pub(crate) struct DeadShow {
-    /// Sequence, as listed.
-    #[arg(value_name = "SEQ")]
-    pub(crate) seq: u64,
-    /// Also show the event as JSON. It may hold personal data.
-    #[arg(long, conflicts_with = "raw")]
-    pub(crate) body: bool,
-    /// Write nothing but the event's bytes. They may hold personal data.
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) raw: bool,
-}
-
-#[derive(Debug, Subcommand)]
-#[command(after_help = "\
-Examples:
   callflume cache warm acme --wait
   callflume cache lookup acme --phone +12025550143")]
 pub(crate) enum Cache {
@@ -397,11 +344,6 @@ After a credential was exchanged, for example: a paused account looks again by i
 pub(crate) struct AccountResume {
     /// The account.
     pub(crate) account: AccountId,
-}
-
-fn code(text: &str) -> Result<Code, String> {
-    Code::find(&text.to_ascii_uppercase())
-        .ok_or_else(|| format!("`{text}` is no code of this version; docs/errors.md lists them"))
 }
 
 #[cfg(test)]

@@ -31,8 +31,8 @@ const EFFECT: &str = "Cf-Effect";
 const ORIGIN_SUBJECT: &str = "Cf-Origin-Subject";
 const ORIGIN_SEQ: &str = "Cf-Origin-Seq";
 const AT: &str = "Cf-At";
-const CONTENT_TYPE: &str = "Content-Type";
-const TRACEPARENT: &str = "traceparent";
+pub(crate) const CONTENT_TYPE: &str = "Content-Type";
+pub(crate) const TRACEPARENT: &str = "traceparent";
 
 /// What could not be written.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -73,9 +73,14 @@ impl Ledger {
         records::swap(&self.bucket, &key, record, expected, Some(TTL)).await
     }
 
-    /// Forgets an effect, for a replay.
-    pub async fn forget(&self, account: &AccountId, effect_key: &str) -> Result<(), Error> {
+    /// Forgets an effect, for a replay, if nobody recorded anything since.
+    pub async fn forget(
+        &self,
+        account: &AccountId,
+        effect_key: &str,
+        revision: u64,
+    ) -> Result<(), SwapError> {
         let key = key::effect(account, effect_key);
-        self.bucket.delete(&key).await.map(drop)
+        self.bucket.delete_if(&key, revision).await.map(drop)
     }
 }

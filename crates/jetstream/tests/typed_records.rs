@@ -5,6 +5,7 @@ mod common;
 use callflume_core::lane::Lane;
 use callflume_core::record::{ContactRecord, EffectState, JournalRecord, LedgerRecord, SCHEMA};
 use callflume_core::time::WallTime;
+use callflume_jetstream::SwapError;
 use callflume_jetstream::clock::BrokerClock;
 use callflume_jetstream::contacts::Contacts;
 use callflume_jetstream::floor::{Floor, Floors};
@@ -51,7 +52,10 @@ async fn the_ledger_remembers_effects_with_an_expiry() {
         states,
         [Some(EffectState::Done), None, Some(EffectState::Sent)]
     );
-    ledger.forget(&acme, "e1").await.unwrap();
+    let stale = ledger.forget(&acme, "e1", revision).await;
+    assert!(matches!(stale, Err(SwapError::Lost { .. })), "{stale:?}");
+    let latest = ledger.read(&acme, "e1").await.unwrap().unwrap().revision;
+    ledger.forget(&acme, "e1", latest).await.unwrap();
     assert_eq!(ledger.read(&acme, "e1").await.unwrap(), None);
 
     let stream = site

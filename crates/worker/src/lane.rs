@@ -12,8 +12,8 @@ use callflume_core::dispatcher::{self, Input};
 use callflume_core::event::ContentType;
 use callflume_core::lane::{Lane, SubjectParts};
 use callflume_jetstream::consumer::AccountConsumer;
-use callflume_jetstream::floor::Floor;
 use callflume_jetstream::delivery::{AckToken, Delivery};
+use callflume_jetstream::floor::Floor;
 use callflume_jetstream::pull::PullError;
 use tokio::sync::mpsc;
 

@@ -192,7 +192,11 @@ async fn ask(broker: &Broker, subject: String, wait: Duration) -> Result<Option<
             .map(Some)
             .map_err(|error| {
                 let cause = error.to_string();
-                BrokerError::Unexpected { what: what(), cause }.into()
+                BrokerError::Unexpected {
+                    what: what(),
+                    cause,
+                }
+                .into()
             }),
         Err(BrokerError::NoResponder { .. }) => Ok(None),
         // Whoever doesn't own the account is silent. Without a connection the silence says nothing.

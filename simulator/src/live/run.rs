@@ -326,13 +326,7 @@ async fn warm(stage: &Stage, options: &Options, progress: &Progress) -> Result<(
                 WARM_MAX.as_secs()
             )));
         }
-        if !asked {
-            // Nobody owns the account before the worker has claimed it.
-            asked = services::warm(&stage.broker, &stage.account, Duration::from_millis(500))
-                .await
-                .map_err(|error| Error::Worker(error.to_string()))?
-                .is_some();
-        } else {
+        if asked {
             let found = services::status(&stage.broker, Duration::from_millis(300))
                 .await
                 .unwrap_or_default();
@@ -346,6 +340,12 @@ async fn warm(stage: &Stage, options: &Options, progress: &Progress) -> Result<(
                     break;
                 }
             }
+        } else {
+            // Nobody owns the account before the worker has claimed it.
+            asked = services::warm(&stage.broker, &stage.account, Duration::from_millis(500))
+                .await
+                .map_err(|error| Error::Worker(error.to_string()))?
+                .is_some();
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -39,10 +39,11 @@ pub(super) async fn run(session: &Session, args: &Demo) -> anyhow::Result<Exit> 
             "the demo brings its own broker and fake CRM; docs/operations.md says what it needs",
         )
     })?;
-    let mut command = format!("callflume demo --seed {}", scenario.seed);
-    if let Some(seconds) = args.seconds {
-        command.push_str(&format!(" --seconds {seconds}"));
-    }
+    let seconds = args
+        .seconds
+        .map(|seconds| format!(" --seconds {seconds}"))
+        .unwrap_or_default();
+    let command = format!("callflume demo --seed {}{seconds}", scenario.seed);
     let summary = result.summary(&scenario, command);
     if let Some(dir) = &args.out {
         summary.write(dir)?;

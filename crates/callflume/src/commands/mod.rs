@@ -57,7 +57,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
             let remedy = "run it again: what was made stays, the rest follows";
             interruptible(remedy, provision::run(&session, &args)).await
         }
-        Command::Dead(args) => interruptible("", dead::run(&session, &args)).await,
+        Command::Dead(args) => {
+            let remedy = "run it again: what was replayed is recognised, the rest follows";
+            interruptible(remedy, dead::run(&session, &args)).await
+        }
         Command::Cache(args) => {
             let remedy = "a warm-up that was asked for goes on without this command";
             interruptible(remedy, cache::run(&session, &args)).await

@@ -1,4 +1,4 @@
-//! `dead`: looking at dead letters.
+//! `dead list` and `dead show`: what could not be written, and why.
 //!
 //! Shows what is said about a letter freely; the event in it only on request, since it may hold personal data.
 
@@ -9,22 +9,18 @@ use callflume_core::lane::SubjectParts;
 use callflume_jetstream::dead::{DeadFilter, DeadLetters, ListFrom, StoredDeadLetter};
 use serde_json::{Value, json};
 
-use super::Session;
-use crate::cli::{Dead, DeadList, DeadShow};
-use crate::failure::{Exit, Failure};
+use super::absent;
+use crate::cli::{DeadList, DeadShow};
+use crate::commands::Session;
+use crate::failure::Exit;
 use crate::output::{instant, row, table};
 use crate::progress::Progress;
 
-pub(super) async fn run(session: &Session, command: &Dead) -> anyhow::Result<Exit> {
-    let configuration = session.configuration()?;
-    let letters = DeadLetters::new(&session.broker(&configuration).await?);
-    match command {
-        Dead::List(args) => list(session, &letters, args).await,
-        Dead::Show(args) => show(session, &letters, args).await,
-    }
-}
-
-async fn list(session: &Session, letters: &DeadLetters, args: &DeadList) -> anyhow::Result<Exit> {
+pub(super) async fn list(
+    session: &Session,
+    letters: &DeadLetters,
+    args: &DeadList,
+) -> anyhow::Result<Exit> {
     let filter = DeadFilter {
         lane: args.lane,
         account: args.account.clone(),
@@ -67,14 +63,13 @@ async fn list(session: &Session, letters: &DeadLetters, args: &DeadList) -> anyh
     Ok(Exit::Done)
 }
 
-async fn show(session: &Session, letters: &DeadLetters, args: &DeadShow) -> anyhow::Result<Exit> {
+pub(super) async fn show(
+    session: &Session,
+    letters: &DeadLetters,
+    args: &DeadShow,
+) -> anyhow::Result<Exit> {
     let Some(stored) = letters.show(args.seq).await? else {
-        return Err(Failure::plain(
-            Exit::Failed,
-            format!("there is no dead letter {}", args.seq),
-            "see `callflume dead list` for those that are there",
-        )
-        .into());
+        return Err(absent(&[args.seq]).into());
     };
     if args.raw {
         let mut stdout = std::io::stdout().lock();
