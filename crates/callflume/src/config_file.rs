@@ -260,25 +260,12 @@ impl Configuration {
 
     /// The same for a publisher.
     pub(crate) fn publisher(&self) -> anyhow::Result<callflume_client::Settings> {
-        use callflume_client::Credentials;
         let broker = self.broker()?;
-        let credentials = match broker.credentials {
-            connect::Credentials::None => Credentials::None,
-            connect::Credentials::Token(token) => Credentials::Token(token),
-            connect::Credentials::UserPassword { user, password } => {
-                Credentials::UserPassword { user, password }
-            }
-            connect::Credentials::CredentialsFile(file) => Credentials::CredentialsFile(file),
-            connect::Credentials::NKey(seed) => Credentials::NKey(seed),
-        };
         Ok(callflume_client::Settings {
             name: broker.name,
-            credentials,
+            credentials: broker.credentials,
             tls_ca_file: broker.tls_ca_file,
-            tls_client: broker.tls_client.map(|tls| callflume_client::TlsClient {
-                cert_file: tls.cert_file,
-                key_file: tls.key_file,
-            }),
+            tls_client: broker.tls_client,
             inbox_prefix: broker.inbox_prefix,
             ..callflume_client::Settings::at(broker.urls)
         })

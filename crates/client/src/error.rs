@@ -4,6 +4,7 @@
 
 use callflume_core::codes::{self, Code};
 use callflume_core::event::BadEvent;
+use callflume_jetstream::Error;
 
 /// Why there is no publisher.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,22 @@ pub enum ConnectError {
         /// Why not.
         cause: String,
     },
+    /// Anything else that the connection says.
+    #[error("{code}: {0}", code = .0.code())]
+    Broker(Error),
+}
+
+impl From<Error> for ConnectError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unreachable { addresses, cause } => Self::Unreachable { addresses, cause },
+            Error::CredentialRefused { addresses, cause } => {
+                Self::CredentialRefused { addresses, cause }
+            }
+            Error::Setting { setting, cause } => Self::Setting { setting, cause },
+            other => Self::Broker(other),
+        }
+    }
 }
 
 impl ConnectError {
@@ -46,6 +63,7 @@ impl ConnectError {
             Self::Unreachable { .. } => codes::PUBLISH_NO_BROKER,
             Self::CredentialRefused { .. } => codes::PUBLISH_NOT_ALLOWED,
             Self::Setting { .. } => codes::CONFIG_VALUE,
+            Self::Broker(error) => error.code(),
         }
     }
 }
@@ -252,6 +270,9 @@ mod tests {
                 setting: "urls",
                 cause: String::new(),
             },
+            ConnectError::from(Error::Closed {
+                what: "connecting".to_owned(),
+            }),
         ];
         for error in errors {
             let text = error.to_string();

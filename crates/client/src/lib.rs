@@ -36,6 +36,7 @@ mod publisher;
 mod settings;
 mod turns;
 
+pub use callflume_jetstream::connect::{Credentials, TlsClient};
 pub use error::{ConnectError, PublishError};
 pub use publisher::{Publisher, Receipt};
-pub use settings::{Credentials, Retry, Settings, TlsClient};
+pub use settings::{Retry, Settings};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use callflume_core::event::ContentType;
-use secrecy::SecretString;
+use callflume_jetstream::connect::{self, Credentials, TlsClient};
 
 /// Settings of a [`Publisher`](crate::Publisher).
 #[derive(Debug, Clone)]
@@ -37,6 +37,18 @@ impl Settings {
         Self {
             urls: urls.into_iter().map(Into::into).collect(),
             ..Self::default()
+        }
+    }
+
+    /// The part that is about the connection.
+    pub(crate) fn connection(&self) -> connect::Settings {
+        connect::Settings {
+            urls: self.urls.clone(),
+            name: self.name.clone(),
+            credentials: self.credentials.clone(),
+            tls_ca_file: self.tls_ca_file.clone(),
+            tls_client: self.tls_client.clone(),
+            inbox_prefix: self.inbox_prefix.clone(),
         }
     }
 }
@@ -92,36 +104,6 @@ impl Retry {
         let half = step / 2;
         half + chance % (step - half + 1)
     }
-}
-
-/// Who we are to the broker.
-#[derive(Debug, Clone, Default)]
-pub enum Credentials {
-    /// Nobody in particular.
-    #[default]
-    None,
-    /// A token.
-    Token(SecretString),
-    /// A user with a password.
-    UserPassword {
-        /// The user.
-        user: String,
-        /// Its password.
-        password: SecretString,
-    },
-    /// A `.creds` file (JWT and seed).
-    CredentialsFile(PathBuf),
-    /// An NKey seed.
-    NKey(SecretString),
-}
-
-/// A client certificate.
-#[derive(Debug, Clone)]
-pub struct TlsClient {
-    /// Certificate chain, PEM.
-    pub cert_file: PathBuf,
-    /// Its private key, PEM.
-    pub key_file: PathBuf,
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 //!
 //! Decides how a connection is set up: the first attempt fails fast and says what to do; once connected, it is
 //! re-established for ever. Never puts a credential into an error or a log line. Whoever holds a [`Link`] learns of
-//! every reconnect: after one, what a consumer had in hand must be asked for again.
+//! every reconnect: after one, what a consumer had in hand must be asked for again. [`prepare`] is for a role that
+//! listens to its connection itself, as the publisher does.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::{ClientError, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
+use async_nats::{
+    Client, ClientError, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError,
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 
@@ -77,14 +80,18 @@ pub struct Link {
     pub connects: u64,
 }
 
-/// Connects. `role` (publish, consume, kv …) becomes part of the connection's name: one connection per role.
-///
-/// Fails within seconds when no server can be reached; afterwards a lost connection is re-established for ever.
-pub async fn connect(settings: &Settings, role: &str) -> Result<Broker, Error> {
+/// A connection with everything but its listener: addresses, name, credential, TLS and time-outs are set and checked,
+/// nothing was sent yet.
+pub struct Prepared {
+    options: ConnectOptions,
+    addresses: Vec<ServerAddr>,
+}
+
+/// Checks `settings` and reads the files they name. `role` (publish, consume, kv …) becomes part of the connection's
+/// name: one connection per role.
+pub async fn prepare(settings: &Settings, role: &str) -> Result<Prepared, Error> {
     install_crypto_provider();
     let addresses = parse(&settings.urls)?;
-    let shown = shown(&addresses);
-    let (link, mut watched) = watch::channel(Link::default());
     let mut options = ConnectOptions::new()
         .name(if settings.name.is_empty() {
             format!("callflume {role}")
@@ -93,29 +100,51 @@ pub async fn connect(settings: &Settings, role: &str) -> Result<Broker, Error> {
         })
         .ping_interval(PING_INTERVAL)
         .connection_timeout(CONNECTION_TIMEOUT)
-        .max_reconnects(None)
-        .event_callback({
-            let role = role.to_owned();
-            move |event| {
-                note(&link, &role, &event);
-                std::future::ready(())
-            }
-        });
+        .max_reconnects(None);
     if let Some(prefix) = &settings.inbox_prefix {
         options = options.custom_inbox_prefix(prefix);
     }
     options = with_credentials(options, &settings.credentials).await?;
     options = with_tls(options, settings)?;
+    Ok(Prepared { options, addresses })
+}
 
-    let client = options
-        .connect(addresses)
-        .await
-        .map_err(|error| refused(error, &shown))?;
+impl Prepared {
+    /// Makes the connection; `further` adds what is the role's own, such as who hears its events.
+    ///
+    /// Fails within seconds, with [`Error::Unreachable`] or [`Error::CredentialRefused`], when no server lets us in;
+    /// afterwards a lost connection is re-established for ever.
+    pub async fn connect(
+        self,
+        further: impl FnOnce(ConnectOptions) -> ConnectOptions,
+    ) -> Result<Client, Error> {
+        let shown = shown(&self.addresses);
+        further(self.options)
+            .connect(self.addresses)
+            .await
+            .map_err(|error| refused(error, shown))
+    }
+}
+
+/// Connects, and lets the holder of the [`Broker`] follow its [`Link`]. `role` as for [`prepare`].
+pub async fn connect(settings: &Settings, role: &str) -> Result<Broker, Error> {
+    let prepared = prepare(settings, role).await?;
+    let addresses = shown(&prepared.addresses);
+    let (link, mut watched) = watch::channel(Link::default());
+    let listener = role.to_owned();
+    let client = prepared
+        .connect(|options| {
+            options.event_callback(move |event| {
+                note(&link, &listener, &event);
+                std::future::ready(())
+            })
+        })
+        .await?;
     // Older ones lack what takeover rests on.
     let (major, minor) = OLDEST_SERVER;
     if !client.is_server_compatible(major, minor, 0) {
         return Err(Error::TooOld {
-            addresses: shown,
+            addresses,
             version: client.server_info().version,
         });
     }
@@ -174,7 +203,7 @@ async fn with_credentials(
                 .credentials_file(path)
                 .await
                 .map_err(|error| Error::Setting {
-                    setting: "credentials_file",
+                    setting: "credentials",
                     cause: format!("{}: {error}", path.display()),
                 })?
         }
@@ -206,8 +235,7 @@ fn with_tls(mut options: ConnectOptions, settings: &Settings) -> Result<ConnectO
     Ok(options)
 }
 
-fn refused(error: async_nats::ConnectError, addresses: &str) -> Error {
-    let addresses = addresses.to_owned();
+fn refused(error: async_nats::ConnectError, addresses: String) -> Error {
     let cause = error.to_string();
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
@@ -250,7 +278,7 @@ fn note(link: &watch::Sender<Link>, role: &str, event: &Event) {
     }
 }
 
-/// TLS needs one process-wide provider; a binary may have installed it before.
+/// TLS needs one process-wide provider; the program we are linked into may have installed its own before.
 fn install_crypto_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none()
         && rustls::crypto::ring::default_provider()

@@ -2,6 +2,7 @@
 
 mod common;
 
+use async_nats::jetstream::message::StreamMessage;
 use callflume_core::lane::Lane;
 use callflume_core::record::{ContactRecord, EffectState, JournalRecord, LedgerRecord, SCHEMA};
 use callflume_core::time::WallTime;
@@ -13,7 +14,7 @@ use callflume_jetstream::journal::Journals;
 use callflume_jetstream::kv::{Bucket, Expected};
 use callflume_jetstream::ledger::Ledger;
 
-use common::{account, site};
+use common::{Site, account, site};
 
 fn record(state: EffectState) -> LedgerRecord {
     LedgerRecord {
@@ -23,6 +24,18 @@ fn record(state: EffectState) -> LedgerRecord {
         crm_id: Some("77".to_owned()),
         code: None,
     }
+}
+
+/// The ledger's message behind a key, headers included.
+async fn raw_in_ledger(site: &Site, key: &str) -> StreamMessage {
+    site.broker
+        .context()
+        .get_stream("KV_callflume-ledger")
+        .await
+        .unwrap()
+        .get_last_raw_message_by_subject(&format!("$KV.callflume-ledger.{key}"))
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -58,16 +71,7 @@ async fn the_ledger_remembers_effects_with_an_expiry() {
     ledger.forget(&acme, "e1", latest).await.unwrap();
     assert_eq!(ledger.read(&acme, "e1").await.unwrap(), None);
 
-    let stream = site
-        .broker
-        .context()
-        .get_stream("KV_callflume-ledger")
-        .await
-        .unwrap();
-    let raw = stream
-        .get_last_raw_message_by_subject("$KV.callflume-ledger.acme.e3")
-        .await
-        .unwrap();
+    let raw = raw_in_ledger(&site, "acme.e3").await;
     assert_eq!(raw.headers.get("Nats-TTL").unwrap().as_str(), "86400");
 }
 
@@ -89,16 +93,7 @@ async fn floors_are_kept_per_lane_without_an_expiry() {
         floors.read(Lane::En, &acme).await.unwrap(),
         Floor::default()
     );
-    let stream = site
-        .broker
-        .context()
-        .get_stream("KV_callflume-ledger")
-        .await
-        .unwrap();
-    let raw = stream
-        .get_last_raw_message_by_subject("$KV.callflume-ledger.floor.op.acme")
-        .await
-        .unwrap();
+    let raw = raw_in_ledger(&site, "floor.op.acme").await;
     assert!(raw.headers.get("Nats-TTL").is_none());
 }
 

@@ -16,7 +16,6 @@ use callflume_jetstream::clock::BrokerClock;
 use callflume_jetstream::consumer::{AccountConsumer, ConsumerSettings};
 use callflume_jetstream::lease::{Lease, LeaseError, Leases};
 use callflume_jetstream::{Broker, dead};
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -24,6 +23,7 @@ use crate::http::Sender;
 use crate::lane::{self, Command, HeldMessages};
 use crate::secret;
 use crate::setup::setup;
+use crate::status::AccountStatus;
 use crate::store::Store;
 
 /// Inputs that wait for the dispatcher at most; lanes stop reading from the broker beyond.
@@ -44,53 +44,6 @@ pub(crate) enum Order {
     Warm,
     /// The operator says the trouble is over.
     Resume,
-}
-
-/// State of an owned account, for status. What a worker of another version leaves out is taken as nothing, and what it
-/// adds is not read.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AccountStatus {
-    /// The account.
-    pub account: AccountId,
-    /// Events in memory, operational lane.
-    #[serde(default)]
-    pub resident_op: usize,
-    /// Events in memory, enrichment lane.
-    #[serde(default)]
-    pub resident_en: usize,
-    /// Requests sent since the takeover.
-    #[serde(default)]
-    pub requests: u64,
-    /// Of these, throttled by the CRM.
-    #[serde(default)]
-    pub throttled: u64,
-    /// Effects done since the takeover.
-    #[serde(default)]
-    pub done: u64,
-    /// Effects that a later update carried along, since the takeover.
-    #[serde(default)]
-    pub merged: u64,
-    /// Effects that found a newer value, since the takeover.
-    #[serde(default)]
-    pub superseded: u64,
-    /// Effects and events that became dead letters, since the takeover.
-    #[serde(default)]
-    pub dead: u64,
-    /// Events settled since the takeover.
-    #[serde(default)]
-    pub settled: u64,
-    /// Contacts read by warm-ups.
-    #[serde(default)]
-    pub warmed: u64,
-    /// Whether a warm-up is running.
-    #[serde(default)]
-    pub warming: bool,
-    /// Windows: name, used, allowed.
-    #[serde(default)]
-    pub windows: Vec<(String, u32, u32)>,
-    /// The latest alert, if any, as code and text.
-    #[serde(default)]
-    pub alert: Option<String>,
 }
 
 /// Everything a task needs from its worker.

@@ -14,8 +14,9 @@ use callflume_jetstream::{Broker, connect, provision};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::account::{self, AccountStatus, Order, Shared};
+use crate::account::{self, Order, Shared};
 use crate::configs::{self, Accounts};
+use crate::status::AccountStatus;
 use crate::{Error, Settings, janitor, services};
 
 /// How often ownership is looked at when nothing changes.

@@ -12,6 +12,7 @@
 //! | `store` | reading and writing ledger, contacts, floors, journal, dead letters |
 //! | `http` | one request, one answer |
 //! | `configs` | accounts from the config bucket |
+//! | `status` | what an owner says of its account |
 //! | `janitor` | one worker at a time purges what is settled |
 //! | `services` | status, warm-up and resume over request/reply |
 //!
@@ -26,18 +27,19 @@ mod lane;
 mod secret;
 pub mod services;
 mod setup;
+mod status;
 mod store;
 
 use std::time::Duration;
 
 use callflume_jetstream::connect;
 
-pub use account::AccountStatus;
 pub use configs::{apply as apply_configs, read as read_configs};
 pub use fleet::{Stop, run};
 pub use http::Sender;
 pub use secret::{MissingSecret, resolve as resolve_secret};
 pub use setup::{check_account, setup, vendor_of};
+pub use status::AccountStatus;
 
 /// How a worker runs.
 #[derive(Debug, Clone)]

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 
 use crate::Error;
-use crate::account::{AccountStatus, Order};
+use crate::account::Order;
+use crate::status::AccountStatus;
 
 /// Where workers are asked for their state.
 pub const STATUS: &str = "svc.worker.v1.status";

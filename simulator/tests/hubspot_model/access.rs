@@ -55,7 +55,7 @@ fn an_expired_token_says_so() {
 #[test]
 fn each_operation_asks_for_its_scope() {
     let call = json!({"properties": {"hs_timestamp": "2026-06-15T12:00:00Z"}});
-    let property = json!({"name": "n1", "label": "N", "type": "string", "fieldType": "text", "groupName": "g"});
+    let property = |group: &str| json!({"name": "n1", "label": "N", "type": "string", "fieldType": "text", "groupName": group});
     let group = json!({"name": "g1", "label": "G"});
     let cases: [(&str, Method, &str, Value); 13] = [
         (
@@ -116,13 +116,13 @@ fn each_operation_asks_for_its_scope() {
             "crm.schemas.contacts.write",
             Method::Post,
             "/crm/v3/properties/contacts",
-            property.clone(),
+            property("contactinformation"),
         ),
         (
             "crm.schemas.deals.write",
             Method::Post,
             "/crm/v3/properties/deals",
-            property,
+            property("dealinformation"),
         ),
         (
             "crm.schemas.contacts.write",

@@ -42,23 +42,25 @@ async fn dead_letters(running: &Running, count: usize) -> Vec<StoredDeadLetter> 
     .unwrap()
 }
 
-fn ended(text: &str) -> serde_json::Value {
-    json!({"disposition": "connected", "summary": text})
+/// Publishes the end of a call that nothing is wrong with.
+async fn end_call(running: &Running, call_id: &str, summary: &str) {
+    let body = json!({"disposition": "connected", "summary": summary});
+    running
+        .publish(Lane::Op, "call_ended", call_id, "+12025550143", body)
+        .await;
+}
+
+async fn calls_are(running: &Running, count: usize, what: &str) {
+    running
+        .until(what, |r| r.count(ObjectKind::Calls) == count)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_cannot_be_used_become_coded_dead_letters_and_their_neighbours_go_through() {
     let running = Running::start(0).await;
     let contact = json!({"phone": "+12025550143"});
-    running
-        .publish(
-            Lane::Op,
-            "call_ended",
-            "before",
-            "+12025550143",
-            ended("before"),
-        )
-        .await;
+    end_call(&running, "before", "before").await;
     for (id, kind, content_type, body, code) in [
         ("garbage", "call_ended", "", vec![0xc1, 0xff, 0x00], "CF1101"),
         ("no-json", "call_ended", "application/json", b"{\"v\":1,".to_vec(), "CF1101"),
@@ -109,18 +111,8 @@ async fn events_that_cannot_be_used_become_coded_dead_letters_and_their_neighbou
         assert_eq!(letter.code, code, "{id}: {}", letter.cause);
         assert_eq!(letter.payload, body, "{id}: the original bytes are kept");
     }
-    running
-        .publish(
-            Lane::Op,
-            "call_ended",
-            "after",
-            "+12025550143",
-            ended("after"),
-        )
-        .await;
-    running
-        .until("the neighbours' calls", |r| r.count(ObjectKind::Calls) == 2)
-        .await;
+    end_call(&running, "after", "after").await;
+    calls_are(&running, 2, "the neighbours' calls").await;
     running.stop().await;
 }
 
@@ -178,29 +170,17 @@ async fn one_refused_item_of_a_batch_dies_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_token_pauses_the_account_loses_nothing_and_one_command_resumes_it() {
     let running = Running::start(0).await;
-    running
-        .publish(
-            Lane::Op,
-            "call_ended",
-            "call-1",
-            "+12025550143",
-            ended("before"),
-        )
-        .await;
-    running
-        .until("the first call", |r| r.count(ObjectKind::Calls) == 1)
-        .await;
+    end_call(&running, "call-1", "before").await;
+    calls_are(&running, 1, "the first call").await;
     running.stage.model().revoke(TOKEN);
-    running
-        .publish(
-            Lane::Op,
-            "call_ended",
-            "call-2",
-            "+12025550143",
-            ended("meanwhile"),
-        )
-        .await;
+    end_call(&running, "call-2", "meanwhile").await;
     let broker = running.stage.broker.clone();
+    // Nobody is waited for once every worker has answered.
+    let answers = tokio::time::timeout(DEADLINE, services::status(&broker, 10 * DEADLINE))
+        .await
+        .expect("an answer before the time-out")
+        .unwrap();
+    assert_eq!(answers.len(), 1);
     wait_for("the alert in status", DEADLINE, async || {
         let found = services::status(&broker, Duration::from_millis(300))
             .await
@@ -215,9 +195,7 @@ async fn a_revoked_token_pauses_the_account_loses_nothing_and_one_command_resume
         .await
         .unwrap()
         .expect("its owner takes the order");
-    running
-        .until("the second call", |r| r.count(ObjectKind::Calls) == 2)
-        .await;
+    calls_are(&running, 2, "the second call").await;
     let letters = DeadLetters::new(&broker)
         .list(&DeadFilter::default(), ListFrom::Sequence(1), 10)
         .await
@@ -233,35 +211,15 @@ async fn a_revoked_token_pauses_the_account_loses_nothing_and_one_command_resume
 #[tokio::test(flavor = "multi_thread")]
 async fn configuration_that_cannot_be_used_is_refused_and_the_old_one_stays() {
     let running = Running::start(0).await;
-    running
-        .publish(
-            Lane::Op,
-            "call_ended",
-            "call-1",
-            "+12025550143",
-            ended("one"),
-        )
-        .await;
-    running
-        .until("the first call", |r| r.count(ObjectKind::Calls) == 1)
-        .await;
+    end_call(&running, "call-1", "one").await;
+    calls_are(&running, 1, "the first call").await;
     let mut config = running.stage.config.clone();
     config.profile = "no_such_plan".to_owned();
     let accounts = BTreeMap::from([(running.stage.account.clone(), config)]);
     callflume_worker::apply_configs(&running.stage.broker, &accounts, false)
         .await
         .unwrap();
-    running
-        .publish(
-            Lane::Op,
-            "call_ended",
-            "call-2",
-            "+12025550143",
-            ended("two"),
-        )
-        .await;
-    running
-        .until("the second call", |r| r.count(ObjectKind::Calls) == 2)
-        .await;
+    end_call(&running, "call-2", "two").await;
+    calls_are(&running, 2, "the second call").await;
     running.stop().await;
 }

@@ -91,10 +91,10 @@ pub(crate) struct DeadReplay {
     #[arg(long)]
     pub(crate) account: Option<AccountId>,
     /// Of these only those with this code.
-    #[arg(long, value_parser = code, requires = "account")]
+    #[arg(long, value_parser = code, conflicts_with = "seqs")]
     pub(crate) code: Option<Code>,
     /// At most this many.
-    #[arg(long, requires = "account", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, conflicts_with = "seqs", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
 }
 

@@ -11,5 +11,6 @@ mod help;
 mod program;
 mod provision;
 mod publish;
+mod replay;
 mod roles;
 mod work;

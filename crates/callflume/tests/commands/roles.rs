@@ -8,7 +8,7 @@ use crate::program::{DEADLINE, Program, account, finish, signal};
 
 const ROLES: &str = include_str!("../../../../nats/roles.conf");
 
-const ROLES_IN_USE: [&str; 4] = ["publisher", "worker", "operator", "admin"];
+const ROLES_IN_USE: [&str; 5] = ["publisher", "worker", "operator", "replayer", "admin"];
 
 fn write(program: &Program, role: &str, crm: &str) {
     program.write(
@@ -47,6 +47,12 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
             .await
     };
 
+    let replayer = async |command: &str| {
+        program
+            .run(&format!("--config replayer.toml {command}"))
+            .await
+    };
+
     admin("provision").await.expect(0);
     admin("provision").await.expect(0).says("nothing to change");
     admin("account prepare acme --apply").await.expect(0);
@@ -62,7 +68,11 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     let mut bad = good.clone();
     bad["body"] = json!({});
     bad["call_id"] = "call-2".into();
-    let input = format!("{good}\n{bad}\n");
+    let mut refused = good.clone();
+    refused["kind"] = "contact_enriched".into();
+    refused["lane"] = "op".into();
+    refused["body"] = json!({"properties": {"no_such_property": "x"}});
+    let input = format!("{good}\n{bad}\n{refused}\n");
     program
         .run_with(
             "--config publisher.toml publish --account acme -",
@@ -74,19 +84,40 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     wait_for("settled events", DEADLINE, async || {
         let status = operator("status --json").await.expect(0).document();
         let account = &status["accounts"][0];
-        (account["reported"]["settled"] == 2 && account["backlog"]["op"]["events"] == 0)
+        (account["reported"]["settled"] == 3 && account["backlog"]["op"]["events"] == 0)
             .then_some(())
     })
     .await
     .unwrap();
     let letters = operator("dead list --json").await.expect(0).documents();
-    assert_eq!(letters.len(), 1, "{letters:?}");
-    operator("dead show 1").await.expect(0).says("CF1102");
+    let mut codes: Vec<&str> = letters.iter().filter_map(|l| l["code"].as_str()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["CF1102", "CF2101"], "{letters:?}");
+    operator("dead show 1").await.expect(0);
     operator("cache warm acme --wait").await.expect(0);
     operator("cache lookup acme --phone +12025550143")
         .await
         .expect(0);
     operator("account resume acme").await.expect(0);
+
+    wait_for("both letters replayed", DEADLINE, async || {
+        // A letter whose event ended just now is left for the next run.
+        let ran = replayer("dead replay 1 2 --json").await;
+        let outcomes = ran.documents();
+        outcomes
+            .iter()
+            .all(|done| ["replayed", "not_there"].contains(&done["outcome"].as_str().unwrap()))
+            .then_some(())
+    })
+    .await
+    .unwrap();
+    wait_for("their second death", DEADLINE, async || {
+        let letters = operator("dead list --json").await.expect(0).documents();
+        (letters.len() == 2).then_some(())
+    })
+    .await
+    .unwrap();
+    replayer("dead drop 3 4").await.expect(0);
 
     signal(&worker, "TERM").await;
     let ended = finish(worker, b"").await.expect(0);

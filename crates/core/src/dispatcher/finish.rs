@@ -191,7 +191,7 @@ impl Dispatcher {
                         EffectState::Superseded => self.counters.superseded += 1,
                         EffectState::Dead | EffectState::Sent => {}
                     }
-                    self.end_effect(at);
+                    self.end_effect(at, end);
                     events.insert((at.0, at.1));
                 }
                 for (lane, seq) in events {
@@ -245,13 +245,14 @@ impl Dispatcher {
         }
     }
 
-    fn end_effect(&mut self, (lane, seq, index): EffectRef) {
+    fn end_effect(&mut self, (lane, seq, index): EffectRef, end: EffectState) {
         let key = self.lane(lane).events.get_mut(&seq).and_then(|state| {
             let work = state.effects.get_mut(index)?;
             work.stage = Stage::Ended;
             Some(work.key.clone())
         });
-        if let Some(key) = key {
+        // A dead effect may come again: as the replay of its dead letter.
+        if let Some(key) = key.filter(|_| end != EffectState::Dead) {
             self.recent.insert(key);
         }
     }
