@@ -1,4 +1,4 @@
-//! Making the broker's streams and buckets what [`crate::assets`] says.
+//! Making the broker's streams and buckets what module `assets` says.
 //!
 //! Decides what is created, updated or refused. Idempotent: a second run finds no difference. If anything can't be
 //! changed in place, nothing at all is changed. Settings this program knows nothing about stay as they are.

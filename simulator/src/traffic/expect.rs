@@ -13,7 +13,7 @@ pub enum Expectation {
     Record {
         /// What kind of record.
         object: Object,
-        /// Tells the record apart from all others of the plan: text that appears in the field [`mark_field`] names.
+        /// Tells the record apart from all others of the plan: text that appears in the field `mark_field` names.
         mark: String,
         /// The values, the one that carries the mark among them.
         fields: Vec<(Field, Value)>,

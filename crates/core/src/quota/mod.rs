@@ -5,7 +5,7 @@
 //!   unanswered, until its time-out plus [`LATE_ARRIVAL_MS`] plus the span. So no stretch of a window's span, measured
 //!   where requests arrive, holds more than the limit.
 //! * **Written before spent.** A permit comes out of a block that the journal already holds, so that a successor
-//!   knows of every request that may have left ([`journal`]).
+//!   knows of every request that may have left (module `journal`).
 //! * Enrichment is paced over the window and leaves [`Settings::reserve`] permits standing; operational requests take
 //!   whatever is free. When operational work alone overloads the account, one grant in [`EN_SHARE`] is enrichment's.
 //!
