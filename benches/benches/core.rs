@@ -8,10 +8,10 @@ use callflume_core::config::{AccountConfig, SecretRef};
 use callflume_core::dispatcher::{Bounds, Delivery, Dispatcher, Input, Output, Setup};
 use callflume_core::event::{ContentType, Event, decode, encode};
 use callflume_core::lane::Lane;
-use callflume_core::quota::{Grant, Quota, Settings, Settlement};
+use callflume_core::quota::{Grant, Limiter as _, Quota, Settings, Settlement};
 use callflume_core::record::{ContactRecord, SCHEMA};
 use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
-use callflume_core::vendor::{Answer, HttpRequest};
+use callflume_core::vendor::{Answer, Charge, HttpRequest};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 fn now(ms: u64) -> Now {
@@ -49,6 +49,9 @@ fn codec(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What an ordinary request counts in: the ten seconds and the day.
+const CHARGES: &[Charge] = &[Charge { window: 0, cost: 1 }, Charge { window: 2, cost: 1 }];
+
 fn quota(criterion: &mut Criterion) {
     let windows = callflume_crm::limit_profile("hubspot", "private_professional")
         .unwrap_or_default()
@@ -56,8 +59,10 @@ fn quota(criterion: &mut Criterion) {
     let settings = Settings {
         windows,
         reserve: 3,
+        floor_op_percent: 20,
         request_timeout_ms: 3_000,
         time_zone: "America/New_York".to_owned(),
+        share_percent: 100,
     };
     let mut group = criterion.benchmark_group("quota");
     group.bench_function("grant and settle, window half full", |bencher| {
@@ -67,13 +72,13 @@ fn quota(criterion: &mut Criterion) {
             ms += 110;
             let at = now(ms);
             loop {
-                match quota.ask(at, Lane::Op, &[0, 2]) {
+                match quota.ask(at, Lane::Op, CHARGES) {
                     Grant::Granted(permit) => {
                         quota.settle(at, permit, Settlement::Answered);
                         break;
                     }
                     Grant::Unwritten => {
-                        black_box(quota.journal_due(at, Some(&[0, 2])));
+                        black_box(quota.journal_due(at, Some(CHARGES)));
                         quota.journaled(at, true);
                     }
                     Grant::Wait { .. } => break,

@@ -3,8 +3,10 @@
 pub mod hubspot;
 pub mod live;
 pub mod oracle;
+pub mod parity;
 pub mod report;
 pub mod scenario;
+pub mod tournament;
 pub mod traffic;
 pub mod virtual_run;
 pub mod virtual_time;

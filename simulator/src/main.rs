@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use callflume_sim::live::{self, Launch};
 use callflume_sim::report::{self, Summary, Verdict};
 use callflume_sim::scenario::Scenario;
+use callflume_sim::tournament::{self, Strategy};
 use callflume_sim::{virtual_run, worker_command};
 use clap::{Parser, Subcommand};
 
@@ -28,7 +29,9 @@ const EXIT_CODES: &str = "Exit codes:
 Examples:
   callflume-sim run loadtests/smoke.toml
   callflume-sim run loadtests/crash.toml --virtual --seed 7 --trace trace.txt
-  callflume-sim run loadtests/200-calls.toml --out report --require-fit";
+  callflume-sim run loadtests/200-calls.toml --out report --require-fit
+  callflume-sim tournament --scenario A,G --seeds 100
+  callflume-sim tournament --strategy callflume --json";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -61,6 +64,24 @@ enum Command {
         #[arg(long, short)]
         quiet: bool,
     },
+    /// Puts the same work to different limiters under virtual time; see docs/tournament.md.
+    Tournament {
+        /// Letters of the scenarios, separated by commas; all when absent.
+        #[arg(long, value_delimiter = ',', value_name = "LETTERS", value_parser = letter)]
+        scenario: Vec<&'static tournament::Scenario>,
+        /// Seeds of each.
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        seeds: u64,
+        /// The first of them.
+        #[arg(long, value_name = "SEED", default_value_t = 1, value_parser = clap::value_parser!(u64).range(..=1 << 48))]
+        first_seed: u64,
+        /// Strategies, separated by commas: callflume, direct, fixed_window, token_bucket, gcra; all when absent.
+        #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+        strategy: Vec<Strategy>,
+        /// Prints JSON in place of tables.
+        #[arg(long)]
+        json: bool,
+    },
     /// A worker process of a run.
     #[command(hide = true)]
     Worker {
@@ -86,6 +107,13 @@ async fn main() -> ExitCode {
                 }
             }
         }
+        Command::Tournament {
+            scenario,
+            seeds,
+            first_seed,
+            strategy,
+            json,
+        } => compete(&scenario, seeds, first_seed, &strategy, json),
         Command::Run {
             file,
             virtual_time,
@@ -119,6 +147,61 @@ async fn main() -> ExitCode {
             }
         }
     }
+}
+
+fn letter(text: &str) -> Result<&'static tournament::Scenario, String> {
+    let mut letters = text.chars();
+    match (
+        letters.next().and_then(tournament::scenario),
+        letters.next(),
+    ) {
+        (Some(scenario), None) => Ok(scenario),
+        _ => Err("no such scenario; there are A to J".to_owned()),
+    }
+}
+
+/// The given ones, or all where none is given.
+fn or_all<T: Copy>(given: &[T], all: impl IntoIterator<Item = T>) -> Vec<T> {
+    if given.is_empty() {
+        all.into_iter().collect()
+    } else {
+        given.to_vec()
+    }
+}
+
+fn compete(
+    scenarios: &[&'static tournament::Scenario],
+    seeds: u64,
+    first_seed: u64,
+    strategies: &[Strategy],
+    json: bool,
+) -> ExitCode {
+    let options = tournament::Options {
+        scenarios: or_all(scenarios, &tournament::SCENARIOS),
+        strategies: or_all(strategies, Strategy::ALL),
+        seeds,
+        first_seed,
+        threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    };
+    let report = match tournament::run(&options) {
+        Ok(report) => report,
+        Err(error) => return fail(&error, report::EXIT_ENVIRONMENT),
+    };
+    if json {
+        match report.to_json() {
+            Ok(text) => println!("{text}"),
+            Err(error) => return fail(&error, report::EXIT_ENVIRONMENT),
+        }
+    } else {
+        print!("{}", report.render_text());
+    }
+    if report.holds() {
+        return ExitCode::from(report::EXIT_PASS);
+    }
+    for missed in report.missed() {
+        eprintln!("missed {missed}");
+    }
+    ExitCode::from(report::EXIT_MISSED)
 }
 
 fn command_line(file: &std::path::Path, scenario: &Scenario, virtual_time: bool) -> String {
@@ -170,7 +253,10 @@ async fn run_live(
     live::run(scenario, &options)
         .await
         .map(|run| run.summary(scenario, command))
-        .map_err(|error| environment(&error))
+        .map_err(|error| match error {
+            live::Error::OnlyVirtual(_) => fail(&error, report::EXIT_USAGE),
+            _ => environment(&error),
+        })
 }
 
 fn finish(summary: &Summary, out: Option<PathBuf>, json: bool, require_fit: bool) -> ExitCode {

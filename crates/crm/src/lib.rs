@@ -5,7 +5,11 @@
 //! (those are core's). Invariants: a request is a function of operation and settings alone; every answer, garbage
 //! included, has exactly one outcome per item; no refusal reason repeats a value that was sent.
 
+pub mod close;
+mod headers;
 pub mod hubspot;
+pub mod pipedrive;
+pub mod salesforce;
 mod settings;
 
 use std::sync::Arc;
@@ -44,29 +48,34 @@ pub fn vendor(name: &str, settings: &Settings) -> Result<Arc<dyn Vendor>, Unknow
     }
 }
 
+/// The limit profiles of a CRM by their ids; also of those that are not among [`VENDORS`] yet.
+fn profiles(vendor: &str) -> &'static [(&'static str, &'static [WindowSpec])] {
+    match vendor {
+        hubspot::NAME => hubspot::limits::PROFILES,
+        salesforce::NAME => salesforce::limits::PROFILES,
+        close::NAME => close::limits::PROFILES,
+        pipedrive::NAME => pipedrive::limits::PROFILES,
+        _ => &[],
+    }
+}
+
 /// The windows of a limit profile, in the order that [`Vendor::windows`] refers to; none for an unknown CRM or id.
 pub fn limit_profile(vendor: &str, id: &str) -> Option<&'static [WindowSpec]> {
-    if vendor == hubspot::NAME {
-        hubspot::limits::profile(id)
-    } else {
-        None
-    }
+    profiles(vendor)
+        .iter()
+        .find(|(known, _)| *known == id)
+        .map(|(_, windows)| *windows)
 }
 
 /// Ids of a CRM's limit profiles, for messages and completion; empty for an unknown CRM.
 pub fn limit_profile_ids(vendor: &str) -> Vec<&'static str> {
-    if vendor == hubspot::NAME {
-        hubspot::limits::PROFILES
-            .iter()
-            .map(|(id, _)| *id)
-            .collect()
-    } else {
-        Vec::new()
-    }
+    profiles(vendor).iter().map(|(id, _)| *id).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use callflume_core::vendor::Span;
+
     use super::*;
 
     #[test]
@@ -80,6 +89,24 @@ mod tests {
         assert_eq!(error.code().as_str(), "CF3102");
         assert_eq!(limit_profile("hubspoot", "public_oauth"), None);
         assert!(limit_profile_ids("hubspoot").is_empty());
+    }
+
+    #[test]
+    fn every_profile_is_found_by_its_id_and_its_windows_have_names_of_their_own() {
+        for vendor in ["hubspot", "salesforce", "close", "pipedrive"] {
+            let ids = limit_profile_ids(vendor);
+            assert!(!ids.is_empty(), "{vendor}");
+            for id in ids {
+                let windows = limit_profile(vendor, id).unwrap();
+                let mut names: Vec<&str> = windows.iter().map(|window| window.name).collect();
+                names.sort_unstable();
+                names.dedup();
+                assert_eq!(names.len(), windows.len(), "{vendor} {id}");
+                assert!(windows.iter().all(|window| window.limit > 0));
+                let days = windows.iter().filter(|window| window.span == Span::Day);
+                assert!(days.count() <= 1, "{vendor} {id}: one day at most");
+            }
+        }
     }
 
     #[test]

@@ -297,7 +297,10 @@ fn every_verb_counts_in_windows_that_every_profile_has() {
         let names: Vec<&str> = hubspot()
             .windows(verb)
             .iter()
-            .map(|index| limit_profile("hubspot", "private_professional").unwrap()[*index].name)
+            .map(|charge| {
+                assert_eq!(charge.cost, 1, "{name}");
+                limit_profile("hubspot", "private_professional").unwrap()[charge.window].name
+            })
             .collect();
         let expect = if verb == Verb::SearchByPhone {
             ["search", "daily"]

@@ -4,9 +4,11 @@
 //! when the lease is lost. Everything it spawned ends with it; requests in flight are then of unknown outcome, which
 //! the successor can bear.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use callflume_core::account::AccountId;
+use callflume_core::codes::Code;
 use callflume_core::config::AccountConfig;
 use callflume_core::dispatcher::{Counters, DeadLetter, Dispatcher, Input, Output};
 use callflume_core::lane::Lane;
@@ -19,6 +21,7 @@ use callflume_jetstream::{Broker, dead};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::advice::Advertiser;
 use crate::http::Sender;
 use crate::lane::{self, Command, HeldMessages};
 use crate::secret;
@@ -182,7 +185,9 @@ struct Task {
     journal_revision: Option<u64>,
     lease_until: watch::Receiver<Instant>,
     status: watch::Sender<Option<AccountStatus>>,
-    alert: Option<String>,
+    /// Alerts that stand: the latest of each code.
+    alerts: BTreeMap<Code, String>,
+    advertiser: Advertiser,
     tasks: JoinSet<()>,
     fatal: Option<Ended>,
     journal_done: mpsc::Receiver<JournalWritten>,
@@ -250,6 +255,7 @@ impl Task {
             send
         });
         let (journal_report, journal_done) = mpsc::channel(1);
+        let advertiser = Advertiser::new(shared.broker.clone(), account.clone(), wall_now());
         Ok(Self {
             shared,
             account,
@@ -266,7 +272,8 @@ impl Task {
             journal_revision,
             lease_until,
             status,
-            alert: None,
+            alerts: BTreeMap::new(),
+            advertiser,
             tasks,
             fatal: None,
             journal_done,
@@ -286,6 +293,9 @@ impl Task {
             }
             if let Some(fatal) = self.fatal.take() {
                 return Err(fatal);
+            }
+            if let Some(publish) = self.advertiser.due() {
+                self.tasks.spawn(publish);
             }
             if told.elapsed() >= Duration::from_millis(200) {
                 told = Instant::now();
@@ -333,7 +343,7 @@ impl Task {
             Order::Stop => self.dispatcher.handle(now, Input::Stop),
             Order::Warm => self.dispatcher.handle(now, Input::Warm),
             Order::Resume => {
-                self.alert = None;
+                self.alerts.clear();
                 self.dispatcher.handle(now, Input::Resume);
             }
             Order::Configure(config) => match (
@@ -472,8 +482,13 @@ impl Task {
             }
             Output::Alert { code, text } => {
                 tracing::warn!(account = %self.account, %code, "{text}");
-                self.alert = Some(format!("{code}: {text}"));
+                self.alerts.insert(code, text);
             }
+            Output::AlertOver { code } => {
+                tracing::info!(account = %self.account, %code, "over: {}", code.title());
+                self.alerts.remove(&code);
+            }
+            Output::Advice(advised) => self.advertiser.advise(advised, wall_now()),
             Output::Stopped => {}
         }
     }
@@ -554,7 +569,14 @@ impl Task {
             warmed: counters.warmed,
             warming: counters.warming > 0,
             windows,
-            alert: self.alert.clone(),
+            alert: (!self.alerts.is_empty()).then(|| {
+                let alerts = self.alerts.iter();
+                alerts
+                    .map(|(code, text)| format!("{code}: {text}"))
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            }),
+            advice: Some(self.advertiser.message().clone()),
         }));
     }
 }

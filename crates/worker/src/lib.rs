@@ -8,6 +8,8 @@
 //! | --- | --- |
 //! | `fleet` | heartbeat, who owns what, starting and stopping account tasks |
 //! | `account` | one owned account: dispatcher, lease, inputs and outputs |
+//! | `advice` | advice for diallers, published |
+//! | `status` | what is said of an owned account |
 //! | `lane` | pulling from one consumer, setting it back |
 //! | `store` | reading and writing ledger, contacts, floors, journal, dead letters |
 //! | `http` | one request, one answer |
@@ -19,6 +21,7 @@
 //! Invariant: an account's task ends before its lease does, or sends nothing from that instant on.
 
 mod account;
+mod advice;
 mod configs;
 mod fleet;
 mod http;

@@ -1,6 +1,7 @@
 //! What an owner says of its account: in memory, over request/reply, and in `callflume status --json`.
 
 use callflume_core::account::AccountId;
+use callflume_core::quota::AdviceMessage;
 use serde::{Deserialize, Serialize};
 
 /// State of an owned account, for status. What a worker of another version leaves out is taken as nothing, and what it
@@ -45,9 +46,12 @@ pub struct AccountStatus {
     /// Windows: name, used, allowed.
     #[serde(default)]
     pub windows: Vec<(String, u32, u32)>,
-    /// The latest alert, if any, as code and text.
+    /// The alerts that stand, if any, as code and text.
     #[serde(default)]
     pub alert: Option<String>,
+    /// What an outbound dialler is advised to do.
+    #[serde(default)]
+    pub advice: Option<AdviceMessage>,
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use super::worker_process::{Launch, WorkerProcess};
 use crate::hubspot::{ObjectKind, WriteKind};
 use crate::oracle::{self, Judgement, PublishOutcome};
 use crate::report::{Baseline, BlockRatio, Facts, Mode, Summary, WorkerFacts};
-use crate::scenario::Scenario;
+use crate::scenario::{OnlyVirtual, Scenario};
 use crate::traffic::{Plan, PlanError};
 
 /// Tasks that publish at the same time while the backlog is filled.
@@ -129,7 +129,7 @@ impl LiveRun {
     }
 }
 
-/// Why there is no result. All but `Plan` are the environment's faults.
+/// Why there is no result. All but `Plan` and `OnlyVirtual` are the environment's faults.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Broker, fake CRM or account.
@@ -147,6 +147,9 @@ pub enum Error {
     /// The scenario.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The scenario needs virtual time.
+    #[error(transparent)]
+    OnlyVirtual(#[from] OnlyVirtual),
 }
 
 impl From<callflume_jetstream::Error> for Error {
@@ -157,6 +160,7 @@ impl From<callflume_jetstream::Error> for Error {
 
 /// Runs a scenario.
 pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Error> {
+    scenario.check_real_time()?;
     let progress = Progress::new(options.progress, scenario);
     progress.say("starting broker and fake HubSpot");
     let stage = Stage::raise(StageSettings {

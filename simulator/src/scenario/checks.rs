@@ -93,9 +93,43 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Fault> {
         1.0,
         32.0,
     )?;
+    workers(scenario)?;
+    between(
+        "accounts.count",
+        f64::from(scenario.accounts.count),
+        1.0,
+        1_000.0,
+    )?;
+    slo(scenario)
+}
+
+fn workers(scenario: &Scenario) -> Result<(), Fault> {
+    let workers = &scenario.workers;
+    for (list, instants) in [
+        ("kill_at_s", &workers.kill_at_s),
+        ("stop_at_s", &workers.stop_at_s),
+    ] {
+        rising(scenario, &format!("workers.{list}"), "", instants)?;
+    }
+    let instants: Vec<u64> = workers.scale.iter().map(|step| step.at_s).collect();
+    rising(scenario, "workers.scale", ".at_s", &instants)?;
+    for (place, step) in workers.scale.iter().enumerate() {
+        let path = format!("workers.scale.{place}.count");
+        between(&path, f64::from(step.count), 1.0, 32.0)?;
+    }
+    between(
+        "workers.clock_error_ms",
+        workers.clock_error_ms as f64,
+        0.0,
+        60_000.0,
+    )
+}
+
+/// Instants within the run, each after the one before.
+fn rising(scenario: &Scenario, list: &str, field: &str, instants: &[u64]) -> Result<(), Fault> {
     let mut last_s = 0;
-    for (place, &at_s) in scenario.workers.kill_at_s.iter().enumerate() {
-        let path = format!("workers.kill_at_s.{place}");
+    for (place, &at_s) in instants.iter().enumerate() {
+        let path = format!("{list}.{place}{field}");
         if at_s == 0 || at_s >= scenario.duration_s {
             return Err(Fault::new(
                 &path,
@@ -109,13 +143,13 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Fault> {
         if at_s <= last_s {
             return Err(Fault::new(
                 &path,
-                format!("{at_s} s does not come after the kill before"),
+                format!("{at_s} s does not come after the one before"),
                 "write the instants in rising order",
             ));
         }
         last_s = at_s;
     }
-    slo(scenario)
+    Ok(())
 }
 
 fn calls(scenario: &Scenario) -> Result<(), Fault> {

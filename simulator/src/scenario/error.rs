@@ -36,6 +36,16 @@ pub enum ScenarioError {
     },
 }
 
+/// A scenario that real time has no means for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{field}` works under virtual time only; run it with --virtual, or remove it from the scenario"
+)]
+pub struct OnlyVirtual {
+    /// Path of the field.
+    pub field: &'static str,
+}
+
 /// A fault found while reading: syntax, an unknown key, a wrong type.
 pub(super) fn from_toml(text: &str, file: &str, cause: &toml::de::Error) -> ScenarioError {
     let offset = cause.span().map_or(0, |span| span.start);

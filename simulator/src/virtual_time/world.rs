@@ -1,611 +1,362 @@
-//! What happens when: publishers, the worker's shell, the CRM.
+//! What happens when: publishers, workers started, stopped, killed and scaled, the end of a run.
 //!
-//! The shell here carries out exactly what the real worker carries out, with latencies drawn from the seed. Killed, a
-//! worker forgets everything; requests it had sent are still executed, their answers reach nobody; a successor starts
-//! when the lease has run out.
+//! Invariants: whatever a process sent before it was killed still arrives at the CRM, and may or may not arrive at the
+//! broker, as the seed has it; its answers reach nobody. An account is worked on by whoever holds its lease in the
+//! broker's lease bucket, and by nobody else; nothing but that bucket and the workers' own watches of it decides it.
 
 use std::collections::BTreeMap;
 
-use callflume_core::dispatcher::{Delivery, Dispatcher, Input, Output, RequestId, Setup};
-use callflume_core::event::{ContentType, encode};
+use callflume_core::account::AccountId;
 use callflume_core::lane::Lane;
-use callflume_core::record::EffectState;
 use callflume_core::seed::Seed;
-use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
-use callflume_core::vendor::{Answer, HttpRequest, Method};
 
-use super::broker::{Broker, Message, Pull, Stored};
+use super::account::{Account, AccountRun, AccountSetup};
+use super::broker::{Broker, PullNews};
+use super::crm::Crm;
+use super::happening::{Happening, PullOf};
+use super::store::{Store, provisioned};
+use super::task::{Task, TaskId};
+use super::timeline::Timeline;
 use super::trace::Trace;
-use crate::hubspot::{Deliver, HubSpot, Reply, Request};
-use crate::oracle::{PublishOutcome, Published};
-use crate::scenario::{Scenario, TOKEN};
-use crate::traffic::Plan;
+use super::worker::{Worker, WorkerNumber};
+use crate::scenario::Scenario;
 
-/// Length of a lease, milliseconds: what a successor of a killed worker waits.
-const LEASE_MS: u64 = 5_000;
-/// How long one pull stands, milliseconds.
-const PULL_MS: u64 = 2_500;
-/// Time a request is on its way, milliseconds.
-const TRIP_MS: u64 = 1;
-/// Broker operations take 1 to this many milliseconds.
+/// A message is on its way this long, milliseconds.
+pub(super) const TRIP_MS: u64 = 1;
+/// An operation of the broker takes from the request to the answer 1 to this many milliseconds.
 const BROKER_MS: u64 = 2;
+/// Before the calls begin, milliseconds: a backlog is published, then workers start, so that accounts are owned by then.
+const LEAD_MS: u64 = 2_000;
+const BACKLOG_BEFORE_MS: u64 = 500;
+const START_BEFORE_MS: u64 = 150;
+/// A warm-up's worker is told to stop this long before the backlog is published, milliseconds.
+const WARM_STOPS_BEFORE_MS: u64 = 1_500;
+/// How often settled events are purged, and how long they are kept, milliseconds.
+const PURGE_EVERY_MS: u64 = 600_000;
+const HISTORY_MS: i64 = 3_600_000;
 
 /// What came of a virtual run.
 #[derive(Debug)]
-pub struct VirtualRun {
-    /// What publishers were told, per planned event.
-    pub published: Vec<Published>,
-    /// The CRM at the end.
-    pub hubspot: HubSpot,
-    /// Ids of events with dead letters.
-    pub dead: Vec<String>,
+pub struct VirtualRun<C> {
+    /// The accounts, as they were given.
+    pub accounts: Vec<AccountRun<C>>,
     /// Whether every stored event was settled within the scenario's time.
     pub drained: bool,
-    /// Instant of the last happening, milliseconds from the start.
-    pub ended_ms: u64,
+    /// Instant of the last happening, milliseconds since the calls began.
+    pub ended_ms: i64,
+    /// Workers killed.
+    pub kills: u64,
     /// Worst time from a kill to the first operational request of a successor, milliseconds.
     pub takeover_ms_max: Option<u64>,
 }
 
-#[derive(Debug)]
-enum Happening {
-    Publish {
-        index: usize,
-    },
-    Start,
-    /// Ends a worker that has nothing under way.
-    Stop,
-    Kill,
-    /// An input for the worker of this life.
-    Tell {
-        life: u64,
-        input: Input,
-    },
-    Wake {
-        life: u64,
-    },
-    PullEnds {
-        life: u64,
-        lane: Lane,
-        pull: u64,
-    },
-    Arrive {
-        life: u64,
-        request: RequestId,
-        http: HttpRequest,
-        sent_ms: u64,
-        timeout_ms: u64,
-    },
-    Apply {
-        life: u64,
-        output: Output,
-    },
+pub(super) struct World<'a, 't, C> {
+    pub(super) scenario: &'a Scenario,
+    start_ms: i64,
+    pub(super) first_ms: u64,
+    pub(super) now_ms: u64,
+    pub(super) timeline: Timeline<Happening>,
+    pub(super) broker: Broker,
+    pub(super) accounts: Vec<Account<C>>,
+    pub(super) numbers: BTreeMap<AccountId, usize>,
+    pub(super) workers: BTreeMap<WorkerNumber, Worker>,
+    pub(super) next_worker: WorkerNumber,
+    pub(super) tasks: BTreeMap<TaskId, Task>,
+    pub(super) next_task: TaskId,
+    pub(super) pulls: BTreeMap<u64, PullOf>,
+    pub(super) next_pull: u64,
+    pub(super) seed: Seed,
+    pub(super) warming: bool,
+    pub(super) kills: u64,
+    pub(super) takeover_ms_max: Option<u64>,
+    /// Events of calls not published yet.
+    pub(super) to_publish: usize,
+    /// An account and lane that were not settled when last looked at.
+    unsettled: (usize, usize),
+    /// Something was acknowledged since then.
+    pub(super) acked: bool,
+    pub(super) trace: &'a mut Trace<'t>,
 }
 
-struct World<'a, 'b> {
-    plan: &'a Plan,
-    setup: Setup,
-    first_ms: u64,
-    now_ms: u64,
-    order: u64,
-    queue: BTreeMap<(u64, u64), Happening>,
-    broker: Broker,
-    hubspot: HubSpot,
-    dispatcher: Option<Dispatcher>,
-    life: u64,
-    wake_at: Option<u64>,
-    pulls: [u64; 2],
-    seed: Seed,
-    published: Vec<Published>,
-    twice: bool,
-    killed_ms: Option<u64>,
-    takeover_ms_max: Option<u64>,
-    trace: &'a mut Trace<'b>,
-}
-
-/// Runs a plan. `hubspot` is set up and seeded, `setup` is the account's.
-pub fn run(
+/// Runs a scenario's workers on these accounts.
+pub fn run<C: Crm>(
     scenario: &Scenario,
-    plan: &Plan,
-    hubspot: HubSpot,
-    setup: Setup,
+    accounts: Vec<AccountSetup<C>>,
     trace: &mut Trace<'_>,
-) -> VirtualRun {
+) -> VirtualRun<C> {
+    let start_ms = accounts.first().map_or(0, |first| first.plan.start_ms);
+    let accounts: Vec<Account<C>> = accounts.into_iter().map(Account::new).collect();
+    let numbers = accounts
+        .iter()
+        .enumerate()
+        .map(|(number, account)| (account.id.clone(), number))
+        .collect();
     let mut world = World {
-        plan,
-        setup,
-        first_ms: 0,
+        scenario,
+        start_ms,
+        first_ms: LEAD_MS + if scenario.warm { warm_ms(scenario) } else { 0 },
         now_ms: 0,
-        order: 0,
-        queue: BTreeMap::new(),
-        broker: Broker::default(),
-        hubspot,
-        dispatcher: None,
-        life: 0,
-        wake_at: None,
-        pulls: [0; 2],
+        timeline: Timeline::new(),
+        broker: provisioned(),
+        accounts,
+        numbers,
+        workers: BTreeMap::new(),
+        next_worker: 1,
+        tasks: BTreeMap::new(),
+        next_task: 1,
+        pulls: BTreeMap::new(),
+        next_pull: 1,
         seed: Seed::new(scenario.seed ^ 0x5eed),
-        published: Vec::new(),
-        twice: scenario.publish_twice,
-        killed_ms: None,
+        warming: scenario.warm,
+        kills: 0,
         takeover_ms_max: None,
+        to_publish: 0,
+        unsettled: (0, 0),
+        acked: true,
         trace,
     };
-    // As in real time: a worker reads the contacts and stops, then the backlog is published, then workers and calls start
-    // at the same instant.
-    let mut first_ms = 0;
-    if scenario.warm {
-        first_ms = warm_ms(scenario);
-        world.at(0, Happening::Start);
-        world.at(
-            1,
-            Happening::Tell {
-                life: 1,
-                input: Input::Warm,
-            },
-        );
-        world.at(first_ms - 1_000, Happening::Stop);
-    }
-    world.first_ms = first_ms;
-    for planned in &plan.backlog {
-        world.at(
-            first_ms.saturating_sub(500),
-            Happening::Publish {
-                index: planned.index,
-            },
-        );
-    }
-    world.at(first_ms, Happening::Start);
-    for planned in &plan.events {
-        let at_ms = first_ms + u64::try_from(planned.at_ms).unwrap_or(0);
-        world.at(
-            at_ms,
-            Happening::Publish {
-                index: planned.index,
-            },
-        );
-    }
-    for kill_s in &scenario.workers.kill_at_s {
-        world.at(first_ms + kill_s * 1_000, Happening::Kill);
-    }
-    let last_ms = first_ms
-        + plan
-            .events
-            .last()
-            .map_or(0, |event| u64::try_from(event.at_ms).unwrap_or(0));
+    let last_ms = world.plan_everything();
     let end_ms = last_ms + scenario.drain_s_max * 1_000;
     let mut drained = false;
-    while let Some(((at_ms, _), happening)) = world.queue.pop_first() {
+    while let Some((at_ms, happening)) = world.timeline.next() {
         if at_ms > end_ms {
             break;
         }
         world.now_ms = at_ms;
         world.happen(happening);
-        if at_ms >= last_ms && world.broker.settled() {
+        world.pass_news_on();
+        if world.to_publish == 0 && at_ms >= last_ms && world.is_settled() {
             drained = true;
             break;
         }
     }
     VirtualRun {
-        published: world.published,
-        dead: world.broker.dead,
         drained,
-        ended_ms: world.now_ms,
+        ended_ms: world.run_ms(),
+        kills: world.kills,
         takeover_ms_max: world.takeover_ms_max,
-        hubspot: world.hubspot,
+        accounts: world.accounts.into_iter().map(Account::ended).collect(),
     }
 }
 
-/// Time that reading all contacts takes at the enrichment's pace, with room.
+/// Time that reading all contacts takes at the enrichment's pace, with room for claiming and stopping.
 fn warm_ms(scenario: &Scenario) -> u64 {
     let pages = u64::from(scenario.crm.contacts).div_ceil(100);
-    3_000 + pages * 200
+    4_000 + pages * 200
 }
 
-impl World<'_, '_> {
-    fn at(&mut self, at_ms: u64, happening: Happening) {
-        self.order += 1;
-        self.queue.insert((at_ms, self.order), happening);
+impl<C: Crm> World<'_, '_, C> {
+    /// Plans what the scenario says; answers the instant of the last event.
+    fn plan_everything(&mut self) -> u64 {
+        // As in real time: a worker reads the contacts and stops, then the backlog is published, then workers and calls
+        // start at the same instant.
+        let first_ms = self.first_ms;
+        let backlog_ms = first_ms - BACKLOG_BEFORE_MS;
+        if self.warming {
+            self.timeline.plan(0, Happening::Scale { count: 1 });
+            self.timeline.plan(
+                backlog_ms - WARM_STOPS_BEFORE_MS,
+                Happening::Scale { count: 0 },
+            );
+        }
+        let workers = &self.scenario.workers;
+        self.timeline.plan(
+            first_ms - START_BEFORE_MS,
+            Happening::Scale {
+                count: workers.count,
+            },
+        );
+        for step in &workers.scale {
+            self.timeline.plan(
+                first_ms + step.at_s * 1_000,
+                Happening::Scale { count: step.count },
+            );
+        }
+        for (instants, killed) in [(&workers.kill_at_s, true), (&workers.stop_at_s, false)] {
+            for at_s in instants {
+                self.timeline
+                    .plan(first_ms + at_s * 1_000, Happening::Replace { killed });
+            }
+        }
+        self.timeline
+            .plan(first_ms + PURGE_EVERY_MS, Happening::Purge);
+        let mut last_ms = first_ms;
+        for number in 0..self.accounts.len() {
+            self.timeline
+                .plan(backlog_ms, Happening::Backlog { account: number });
+            self.to_publish += self.accounts[number].plan.events.len();
+            if let Some(last) = self.accounts[number].plan.events.last() {
+                last_ms = last_ms.max(first_ms + last.at_ms.max(0).cast_unsigned());
+            }
+            self.plan_publish(number);
+        }
+        last_ms
     }
 
-    fn soon(&mut self) -> u64 {
+    /// Instant at which an operation sent now arrives and is answered.
+    pub(super) fn soon(&mut self) -> u64 {
         self.now_ms + 1 + self.seed.below(BROKER_MS)
     }
 
-    fn clock_ms(&self) -> i64 {
-        self.plan.start_ms + self.run_ms()
+    /// The broker's clock, epoch milliseconds.
+    pub(super) fn clock_ms(&self) -> i64 {
+        self.start_ms + self.run_ms()
     }
 
-    /// Milliseconds since the plan's start; negative before it.
-    fn run_ms(&self) -> i64 {
-        i64::try_from(self.now_ms).unwrap_or(i64::MAX) - i64::try_from(self.first_ms).unwrap_or(0)
+    /// Milliseconds since the calls began; negative before.
+    pub(super) fn run_ms(&self) -> i64 {
+        self.now_ms.cast_signed() - self.first_ms.cast_signed()
     }
 
-    fn now(&self) -> Now {
-        Now {
-            tick: Tick(self.now_ms),
-            broker: BrokerTime(self.clock_ms()),
-            wall: WallTime(self.clock_ms()),
+    pub(super) fn store(&mut self) -> Store<'_> {
+        let now_ms = self.clock_ms();
+        Store {
+            broker: &mut self.broker,
+            now_ms,
         }
+    }
+
+    pub(super) fn note(&mut self, what: std::fmt::Arguments<'_>) {
+        self.trace.note(self.now_ms, what);
     }
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Publish { index } => self.publish(index),
-            Happening::Start => self.start(),
-            Happening::Stop => self.stop(),
-            Happening::Kill => self.kill(),
-            Happening::Tell { life, input } => {
-                if life == self.life && self.dispatcher.is_some() {
-                    self.tell(input);
-                }
-            }
-            Happening::Wake { life } => {
-                if life == self.life && self.wake_at == Some(self.now_ms) {
-                    self.wake_at = None;
-                    self.tell(Input::Wake);
-                }
-            }
-            Happening::PullEnds { life, lane, pull } => {
-                if life == self.life
-                    && pull == self.pulls[lane as usize]
-                    && self.broker.end_pull(lane)
-                {
-                    self.tell(Input::PullEnded(lane));
-                }
-            }
-            Happening::Arrive {
-                life,
-                request,
-                http,
-                sent_ms,
-                timeout_ms,
-            } => self.arrive(life, request, &http, sent_ms, timeout_ms),
-            Happening::Apply { life, output } => {
-                if life == self.life {
-                    self.apply(output);
-                }
-            }
-        }
-    }
-
-    fn publish(&mut self, index: usize) {
-        let plan = self.plan;
-        let Some(planned) = plan.get(index) else {
-            return;
-        };
-        let Ok(payload) = encode(&planned.event, ContentType::MessagePack) else {
-            return;
-        };
-        let message = Message {
-            kind: planned.event.kind.clone(),
-            msg_id: planned.event.id.as_str().to_owned(),
-            payload,
-        };
-        let lane = planned.lane;
-        // A second copy meets the deduplication, and the publisher is told so.
-        let copies = if self.twice { 2 } else { 1 };
-        for _ in 0..copies {
-            let stored = self.broker.publish(lane, message.clone());
-            self.trace.note(
-                self.now_ms,
-                format_args!("publish {lane} {} {stored:?}", planned.event.id),
-            );
-            let outcome = match stored {
-                Stored::New => PublishOutcome::Stored {
-                    at_ms: self.run_ms(),
-                },
-                Stored::Duplicate => PublishOutcome::Duplicate,
-            };
-            self.published.push(Published { index, outcome });
-        }
-        self.deliver(lane);
-    }
-
-    fn start(&mut self) {
-        self.life += 1;
-        let mut setup = self.setup.clone();
-        setup.floors = self.broker.floors;
-        setup.journal.clone_from(&self.broker.journal);
-        setup.seed = self.setup.seed ^ self.life;
-        for lane in Lane::ALL {
-            self.broker.reset(lane, setup.floors[lane as usize]);
-        }
-        self.trace
-            .note(self.now_ms, format_args!("start life {}", self.life));
-        match Dispatcher::new(setup, self.now()) {
-            Ok(dispatcher) => self.dispatcher = Some(dispatcher),
-            Err(error) => self
-                .trace
-                .note(self.now_ms, format_args!("refused {error}")),
-        }
-        self.drain_outputs();
-    }
-
-    fn stop(&mut self) {
-        self.trace
-            .note(self.now_ms, format_args!("stop life {}", self.life));
-        self.dispatcher = None;
-        self.wake_at = None;
-        for lane in Lane::ALL {
-            self.broker.end_pull(lane);
-        }
-    }
-
-    fn kill(&mut self) {
-        self.trace
-            .note(self.now_ms, format_args!("kill life {}", self.life));
-        self.dispatcher = None;
-        self.wake_at = None;
-        self.killed_ms = Some(self.now_ms);
-        for lane in Lane::ALL {
-            self.broker.end_pull(lane);
-        }
-        self.at(self.now_ms + LEASE_MS, Happening::Start);
-    }
-
-    fn tell(&mut self, input: Input) {
-        let now = self.now();
-        if let Some(dispatcher) = &mut self.dispatcher {
-            dispatcher.handle(now, input);
-        }
-        self.drain_outputs();
-    }
-
-    fn drain_outputs(&mut self) {
-        while let Some(output) = self.dispatcher.as_mut().and_then(Dispatcher::poll) {
-            self.carry_out(output);
-        }
-        let wake = self
-            .dispatcher
-            .as_ref()
-            .and_then(Dispatcher::wake)
-            .map(|tick| tick.0.max(self.now_ms + 1));
-        if let Some(at_ms) = wake
-            && self
-                .wake_at
-                .is_none_or(|planned| planned <= self.now_ms || at_ms < planned)
-        {
-            self.wake_at = Some(at_ms);
-            let life = self.life;
-            self.at(at_ms, Happening::Wake { life });
-        }
-    }
-
-    fn carry_out(&mut self, output: Output) {
-        let life = self.life;
-        match output {
-            Output::Pull { lane, count, bytes } => {
-                self.broker.pull(lane, Pull { count, bytes });
-                self.pulls[lane as usize] += 1;
-                let pull = self.pulls[lane as usize];
-                self.at(
-                    self.now_ms + PULL_MS,
-                    Happening::PullEnds { life, lane, pull },
-                );
-                self.deliver(lane);
-            }
-            Output::Send {
-                request,
-                lane,
-                http,
-                timeout_ms,
-            } => {
-                self.trace
-                    .note(self.now_ms, format_args!("send {request} {lane} {http:?}"));
-                if lane == Lane::Op
-                    && let Some(killed_ms) = self.killed_ms.take()
-                {
-                    let took = self.now_ms - killed_ms;
-                    self.takeover_ms_max =
-                        Some(self.takeover_ms_max.map_or(took, |worst| worst.max(took)));
-                }
-                let sent_ms = self.now_ms;
-                self.at(
-                    self.now_ms + TRIP_MS,
-                    Happening::Arrive {
-                        life,
-                        request,
-                        http,
-                        sent_ms,
-                        timeout_ms,
-                    },
-                );
-            }
-            Output::Alert { code, .. } => {
-                self.trace.note(self.now_ms, format_args!("alert {code}"));
-            }
-            Output::Stopped => {}
-            other => {
-                let at_ms = self.soon();
-                self.at(
-                    at_ms,
-                    Happening::Apply {
-                        life,
-                        output: other,
-                    },
-                );
-            }
-        }
-    }
-
-    /// A broker operation of the worker takes effect, and its answer is told.
-    fn apply(&mut self, output: Output) {
-        let input = match output {
-            Output::Load {
-                lane,
-                seq,
-                effects,
-                aliases,
-            } => {
-                let ledger = effects
-                    .iter()
-                    .map(|key| self.broker.ledger.get(key).cloned())
-                    .collect();
-                let contact = aliases
-                    .iter()
-                    .find_map(|alias| self.broker.aliases.get(alias))
-                    .and_then(|crm_id| self.broker.contacts.get(crm_id))
-                    .cloned();
-                Input::Loaded {
-                    lane,
-                    seq,
-                    ledger,
-                    contact,
-                }
-            }
-            Output::Record {
+            Happening::Backlog { account } => self.publish_backlog(account),
+            Happening::Publish { account } => self.publish_next(account),
+            Happening::Scale { count } => self.scale(count),
+            Happening::Replace { killed } => self.replace_owner(killed),
+            Happening::Purge => self.purge(),
+            Happening::Look { worker } => self.look(worker),
+            Happening::Heartbeat { worker } => self.heartbeat(worker),
+            Happening::HeartbeatArrives { worker, id } => self.heartbeat_arrives(worker, &id),
+            Happening::ClaimAsked { worker, account } => self.claim_asked(worker, account),
+            Happening::ClaimArrives {
+                worker,
                 id,
-                ledger,
-                contacts,
-            } => {
-                for write in contacts {
-                    let crm_id = write.record.crm_id.clone();
-                    for alias in write.aliases {
-                        self.broker.aliases.insert(alias, crm_id.clone());
-                    }
-                    if !(write.only_if_absent && self.broker.contacts.contains_key(&crm_id)) {
-                        self.broker.contacts.insert(crm_id, write.record);
-                    }
-                }
-                for (key, record) in ledger {
-                    self.trace
-                        .note(self.now_ms, format_args!("record {key} {:?}", record.state));
-                    debug_assert!(
-                        record.state != EffectState::Sent,
-                        "class A effects are never recorded as sent"
-                    );
-                    self.broker.ledger.insert(key, record);
-                }
-                Input::Recorded { id, stored: true }
-            }
-            Output::DeadLetter(letter) => {
-                self.trace.note(
-                    self.now_ms,
-                    format_args!("dead {} {} {}", letter.lane, letter.seq, letter.code),
-                );
-                self.broker.dead.extend(letter.event_id);
-                Input::Recorded {
-                    id: letter.id,
-                    stored: true,
-                }
-            }
-            Output::Ack { lane, seq } => {
-                self.trace
-                    .note(self.now_ms, format_args!("ack {lane} {seq}"));
-                self.broker.ack(lane, seq);
-                return;
-            }
-            Output::SaveFloor { lane, seq } => {
-                let floor = &mut self.broker.floors[lane as usize];
-                *floor = (*floor).max(seq);
-                return;
-            }
-            Output::WriteJournal(record) => {
-                self.broker.journal = Some(record);
-                Input::Journaled { stored: true }
-            }
-            Output::Resync { lane, floor } => {
-                self.broker.reset(lane, floor);
-                Input::Resynced(lane)
-            }
-            Output::Pull { .. } | Output::Send { .. } | Output::Alert { .. } | Output::Stopped => {
-                return;
-            }
-        };
-        self.tell(input);
-    }
-
-    fn deliver(&mut self, lane: Lane) {
-        let (given, full) = self.broker.deliver(lane);
-        let life = self.life;
-        let at_ms = self.now_ms + 1;
-        for given in given {
-            let delivery = Delivery {
+                account,
+                revision,
+                held_until_ms,
+            } => self.claim_arrives(worker, &id, account, revision, held_until_ms),
+            Happening::Begin { task } => self.begin(task),
+            Happening::Renew { task } => self.renew(task),
+            Happening::RenewalArrives {
+                task,
+                account,
+                owner,
+                revision,
+                held_until_ms,
+            } => self.renewal_arrives(task, account, &owner, revision, held_until_ms),
+            Happening::Release { task } => self.release(task),
+            Happening::Wake { task } => self.wake(task),
+            Happening::Tell { task, input } => self.tell(task, input),
+            Happening::Pulled {
+                task,
                 lane,
-                seq: given.seq,
-                consumer_seq: given.consumer_seq,
-                kind: given.message.kind,
-                msg_id: Some(given.message.msg_id),
-                content_type: ContentType::MessagePack,
-                payload: given.message.payload,
+                epoch,
+                news,
+            } => self.pulled(task, lane, epoch, news),
+            Happening::Arrive {
+                task,
+                account,
+                work,
+            } => self.arrive(task, account, work),
+            Happening::Serve { account, lane } => self.serve(account, lane),
+            Happening::AtCrm {
+                task,
+                account,
+                request,
+                http,
+                deadline_ms,
+            } => self.at_crm(task, account, request, &http, deadline_ms),
+        }
+    }
+
+    fn purge(&mut self) {
+        let before_ms = self.clock_ms() - HISTORY_MS;
+        for number in 0..self.accounts.len() {
+            let id = self.accounts[number].id.clone();
+            for lane in Lane::ALL {
+                self.store().purge_settled(lane, &id, before_ms);
+            }
+        }
+        let at_ms = self.now_ms + PURGE_EVERY_MS;
+        self.timeline.plan(at_ms, Happening::Purge);
+    }
+
+    /// Sends on what the broker has for pulls, and plans when it has something by itself.
+    fn pass_news_on(&mut self) {
+        for (token, news) in self.broker.take_news() {
+            let Some(of) = self.pulls.get(&token).copied() else {
+                continue;
             };
-            self.at(
-                at_ms,
-                Happening::Tell {
-                    life,
-                    input: Input::Delivered(delivery),
-                },
-            );
+            if matches!(news, PullNews::End(_)) {
+                self.pulls.remove(&token);
+            }
+            let pulled = Happening::Pulled {
+                task: of.task,
+                lane: of.lane,
+                epoch: of.epoch,
+                news,
+            };
+            self.timeline.plan(self.now_ms + TRIP_MS, pulled);
         }
-        if full {
-            self.at(
-                at_ms,
-                Happening::Tell {
-                    life,
-                    input: Input::PullEnded(lane),
-                },
-            );
+        for (stream, consumer) in self.broker.take_touched() {
+            let Some(due_ms) = self.broker.next_ms(&stream, &consumer) else {
+                continue;
+            };
+            let Some((lane, account)) = self.whose(&consumer) else {
+                continue;
+            };
+            let ahead_ms = (due_ms - self.clock_ms()).max(1).cast_unsigned();
+            let at_ms = self.now_ms + ahead_ms;
+            let planned = &mut self.accounts[account].served_at[lane as usize];
+            if planned.is_none_or(|planned| at_ms < planned) {
+                *planned = Some(at_ms);
+                self.timeline
+                    .plan(at_ms, Happening::Serve { account, lane });
+            }
         }
     }
 
-    fn arrive(
-        &mut self,
-        life: u64,
-        request: RequestId,
-        http: &HttpRequest,
-        sent_ms: u64,
-        timeout_ms: u64,
-    ) {
-        let reply = self.hubspot.handle(self.clock_ms(), &model_request(http));
-        let service_ms = self.hubspot.service_time_ms() + reply.extra_delay_ms;
-        self.trace.note(
-            self.now_ms,
-            format_args!("crm {request} {} {service_ms}", reply.status),
-        );
-        let answered_ms = self.now_ms + service_ms + TRIP_MS;
-        let deadline_ms = sent_ms + timeout_ms;
-        let (at_ms, answer) = if reply.deliver == Deliver::Drop || answered_ms > deadline_ms {
-            (deadline_ms, Answer::Lost)
-        } else {
-            (answered_ms, answer_of(reply))
-        };
-        self.at(
-            at_ms,
-            Happening::Tell {
-                life,
-                input: Input::Answered { request, answer },
-            },
-        );
+    fn whose(&self, consumer: &str) -> Option<(Lane, usize)> {
+        let (lane, account) = consumer.split_once('-')?;
+        let account: AccountId = account.parse().ok()?;
+        Some((lane.parse().ok()?, *self.numbers.get(&account)?))
     }
-}
 
-fn model_request(http: &HttpRequest) -> Request {
-    let method = match http.method {
-        Method::Get => crate::hubspot::Method::Get,
-        Method::Post => crate::hubspot::Method::Post,
-        Method::Patch => crate::hubspot::Method::Patch,
-        Method::Put => crate::hubspot::Method::Put,
-    };
-    let mut request = Request::new(method, &http.path).with_bearer(TOKEN);
-    if let Some(body) = &http.body {
-        request
-            .headers
-            .push(("content-type".to_owned(), "application/json".to_owned()));
-        request.body.clone_from(body);
+    fn serve(&mut self, number: usize, lane: Lane) {
+        let now_ms = self.clock_ms();
+        let account = &mut self.accounts[number];
+        if account.served_at[lane as usize] != Some(self.now_ms) {
+            return;
+        }
+        account.served_at[lane as usize] = None;
+        let (stream, consumer) = account.consumer(lane);
+        if let Err(refusal) = self.broker.serve(now_ms, stream, consumer) {
+            tracing::debug!(%refusal, "a consumer was not served");
+        }
     }
-    request
-}
 
-fn answer_of(reply: Reply) -> Answer {
-    let headers = reply
-        .headers
-        .into_iter()
-        .map(|(name, value)| (name.to_lowercase(), value))
-        .collect();
-    Answer::Response {
-        status: reply.status,
-        headers,
-        body: reply.body,
+    /// Whether everything stored is settled. Looked at only after acknowledgements, from where it was not the last time.
+    fn is_settled(&mut self) -> bool {
+        if !std::mem::take(&mut self.acked) {
+            return false;
+        }
+        let lanes = self.accounts.len() * 2;
+        let from = self.unsettled.0 * 2 + self.unsettled.1;
+        let unsettled = (0..lanes)
+            .map(|step| (from + step) % lanes)
+            .map(|place| (place / 2, place % 2))
+            .find(|(number, lane)| {
+                let account = &self.accounts[*number];
+                let lane = Lane::ALL[*lane];
+                let (stream, consumer) = account.consumer(lane);
+                !self
+                    .broker
+                    .is_settled(stream, consumer, account.filter(lane))
+            });
+        self.unsettled = unsettled.unwrap_or((0, 0));
+        unsettled.is_none()
     }
 }

@@ -1,6 +1,8 @@
 //! The roles of `nats/roles.conf`: each may do what it is for, and no more.
 
+use callflume_core::quota::{Advice, AdviceMessage};
 use callflume_testkit::{Server, wait_for};
+use futures_util::StreamExt as _;
 use serde_json::json;
 
 use crate::crm::Crm;
@@ -56,6 +58,17 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     admin("provision").await.expect(0);
     admin("provision").await.expect(0).says("nothing to change");
     admin("account prepare acme --apply").await.expect(0);
+    // A dialler, with a publisher's rights, hears what it is advised.
+    let dialler = async_nats::ConnectOptions::with_user_and_password(
+        "callflume-publisher".to_owned(),
+        "publisher-word".to_owned(),
+    )
+    .custom_inbox_prefix("_INBOX_publisher")
+    .connect(server.url())
+    .await
+    .unwrap();
+    let mut advice = dialler.subscribe("advice.v1.acme").await.unwrap();
+    dialler.flush().await.unwrap();
     let worker = program
         .command(["--config", "worker.toml", "worker"])
         .spawn()
@@ -99,6 +112,17 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
         .await
         .expect(0);
     operator("account resume acme").await.expect(0);
+    let told = tokio::time::timeout(DEADLINE, advice.next())
+        .await
+        .unwrap()
+        .unwrap();
+    let told: AdviceMessage = serde_json::from_slice(&told.payload).unwrap();
+    assert_eq!((told.account.as_str(), told.advice), ("acme", Advice::Ok));
+    let status = operator("status --json").await.expect(0).document();
+    assert_eq!(
+        status["accounts"][0]["reported"]["advice"],
+        serde_json::to_value(&told).unwrap()
+    );
 
     wait_for("both letters replayed", DEADLINE, async || {
         // A letter whose event ended just now is left for the next run.

@@ -15,7 +15,7 @@ use super::state::{JobId, Purpose, Resolution, Stage};
 use super::{Dispatcher, Output, RequestId};
 use crate::codes::{self, Code};
 use crate::lane::Lane;
-use crate::quota::Settlement;
+use crate::quota::{PermitId, Settlement};
 use crate::seed::backoff_ms;
 use crate::time::Now;
 use crate::vendor::{AccountSignal, Answer, ItemOutcome, Verb};
@@ -27,8 +27,6 @@ const RETRY_EN_MS: (u64, u64) = (1_000, 60_000);
 const FAILING_MS: (u64, u64) = (500, 30_000);
 /// Pause of an account whose credential is refused, until it is tried again, milliseconds.
 const TROUBLE_MS: (u64, u64) = (5_000, 300_000);
-/// Pause when a CRM throttles without saying which window, milliseconds.
-const THROTTLED_MS: u64 = 1_000;
 /// Longest wait that a CRM's own hint is believed, milliseconds.
 const HINT_MAX_MS: u64 = 24 * 3_600_000;
 /// Attempts count only while the CRM answers others; this many times the maximum ends it in any case.
@@ -46,11 +44,17 @@ impl Dispatcher {
             Answer::Lost => Settlement::Unanswered,
             Answer::NotSent => Settlement::NotSent,
         };
-        self.quota.settle(now, sent.permit, settlement);
+        if let Answer::Response { headers, .. } = answer {
+            let observed = self.vendor.observe(sent.operation.verb, headers);
+            if !observed.is_empty() {
+                self.limiter.observe(now, sent.permit, &observed);
+            }
+        }
         let mut meaning = self.vendor.interpret(&sent.operation, answer);
         // An answer that says nothing about an item leaves it unknown.
         meaning.items.resize(sent.jobs.len(), ItemOutcome::Unknown);
-        let again_ms = self.account_signal(now, &meaning.account);
+        let again_ms = self.account_signal(now, sent.permit, &meaning.account);
+        self.limiter.settle(now, sent.permit, settlement);
         if sent.operation.verb == Verb::List {
             if let (Some(id), Some(outcome)) = (sent.jobs.first(), meaning.items.first()) {
                 self.page(now, *id, outcome, meaning.next_page, again_ms);
@@ -90,7 +94,7 @@ impl Dispatcher {
     }
 
     /// What the answer means for the account; answers how long an item that was not executed waits.
-    fn account_signal(&mut self, now: Now, signal: &AccountSignal) -> u64 {
+    fn account_signal(&mut self, now: Now, permit: PermitId, signal: &AccountSignal) -> u64 {
         if !matches!(signal, AccountSignal::Failing) {
             self.failing = 0;
         }
@@ -102,20 +106,13 @@ impl Dispatcher {
             }
             AccountSignal::Throttled { window, wait_ms } => {
                 self.counters.throttled += 1;
-                let hint = wait_ms.map(|wait| now.tick.plus_ms(wait.min(HINT_MAX_MS)));
-                let own = self
-                    .quota
-                    .oldest_leaves(window, now.tick)
-                    .max(now.tick.plus_ms(THROTTLED_MS));
-                self.quota.pause_window(window, hint.unwrap_or(own));
+                let hint_ms = wait_ms.map(|wait| wait.min(HINT_MAX_MS));
+                self.limiter.throttled(now, permit, window, hint_ms);
                 0
             }
             AccountSignal::DayExhausted => {
                 self.counters.throttled += 1;
-                let until = self.quota.day_exhausted_until(now);
-                // Requests in flight at the same time say the same: one alert.
-                if self.quota.paused_for_ms(now.tick) < until.since_ms(now.tick) {
-                    self.quota.pause(until);
+                if self.limiter.day_exhausted(now) {
                     self.alert(
                         codes::CRM_DAY_EXHAUSTED,
                         "the CRM says the day's quota is used up; paused until its midnight",
@@ -140,14 +137,14 @@ impl Dispatcher {
                 if self.failing >= 3 {
                     let wait =
                         backoff_ms(&mut self.seed, self.failing - 2, FAILING_MS.0, FAILING_MS.1);
-                    self.quota.pause(now.tick.plus_ms(wait));
+                    self.limiter.pause(now.tick.plus_ms(wait));
                 }
                 0
             }
             AccountSignal::Busy { wait_ms } => {
                 let wait_ms = (*wait_ms).min(HINT_MAX_MS);
                 if wait_ms >= 10_000 {
-                    self.quota.pause(now.tick.plus_ms(wait_ms));
+                    self.limiter.pause(now.tick.plus_ms(wait_ms));
                 }
                 wait_ms
             }
@@ -156,10 +153,10 @@ impl Dispatcher {
 
     fn trouble_pause(&mut self, now: Now, code: Code, text: &str) {
         // Requests in flight at the same time report the same trouble: one pause, one alert.
-        if self.quota.paused_for_ms(now.tick) == 0 {
+        if self.limiter.paused_for_ms(now.tick) == 0 {
             self.trouble = self.trouble.saturating_add(1);
             let doublings = (self.trouble - 1).min(10);
-            self.quota.pause(
+            self.limiter.pause(
                 now.tick
                     .plus_ms((TROUBLE_MS.0 << doublings).min(TROUBLE_MS.1)),
             );

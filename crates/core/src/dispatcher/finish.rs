@@ -285,8 +285,9 @@ impl Dispatcher {
     /// After [`super::Input::Stop`]: once nothing is in the air, floors are saved and the end is told. A pull that
     /// still stands is not waited for: what it brings is not looked at and comes again to the successor.
     pub(super) fn finish_stop(&mut self) {
-        let busy =
-            !self.requests.is_empty() || !self.recordings.is_empty() || self.quota.is_journaling();
+        let busy = !self.requests.is_empty()
+            || !self.recordings.is_empty()
+            || self.limiter.is_journaling();
         if self.stopping && !self.stopped && !busy {
             self.stopped = true;
             self.outputs.push_back(Output::Stopped);

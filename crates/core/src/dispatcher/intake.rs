@@ -198,7 +198,7 @@ impl Dispatcher {
 
     /// Pulls what can be worked on soon; the rest stays in the broker.
     pub(super) fn demand(&mut self, now: Now) {
-        if self.stopping || self.quota.paused_for_ms(now.tick) >= PAUSE_WITHOUT_PULL_MS {
+        if self.stopping || self.limiter.paused_for_ms(now.tick) >= PAUSE_WITHOUT_PULL_MS {
             return;
         }
         let bounds = self.bounds;

@@ -7,6 +7,7 @@ use crate::codes::Code;
 use crate::config::AccountConfig;
 use crate::event::ContentType;
 use crate::lane::Lane;
+use crate::quota::Advised;
 use crate::record::{ContactRecord, JournalRecord, LedgerRecord};
 use crate::vendor::{Answer, HttpRequest, Vendor, WindowSpec};
 
@@ -187,6 +188,13 @@ pub enum Output {
         /// In words, without personal data.
         text: String,
     },
+    /// What alerts of this code were about is over.
+    AlertOver {
+        /// What about.
+        code: Code,
+    },
+    /// What an outbound dialler is advised to do from now on. Until the first, that is to go on.
+    Advice(Advised),
     /// Everything is finished, after [`Input::Stop`].
     Stopped,
 }

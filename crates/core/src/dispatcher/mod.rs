@@ -25,12 +25,14 @@
 //! | `warm` | reading all contacts of the CRM |
 //! | `send` | jobs to requests, permits, locks |
 //! | `answer` | what an answer means for the account, and whose it is |
+//! | `day` | alerts and advice about the day's limit |
 //! | `finish` | recording ends, dead letters, acknowledging |
 
 mod advance;
 mod answer;
 mod claims;
 mod contacts;
+mod day;
 mod finish;
 mod intake;
 mod io;
@@ -54,7 +56,7 @@ use crate::config::{AccountConfig, BadConfig};
 use crate::effect::Object;
 use crate::lane::Lane;
 use crate::plan::Planner;
-use crate::quota::{Quota, Settings, shared_limit};
+use crate::quota::{Limiter, Quota, Settings, shared_limit};
 use crate::seed::Seed;
 use crate::time::{Now, Tick, WallTime};
 use crate::vendor::{Vendor, Verb, WindowSpec};
@@ -66,7 +68,7 @@ pub struct Dispatcher {
     vendor: Arc<dyn Vendor>,
     published: Vec<WindowSpec>,
     planner: Planner,
-    quota: Quota,
+    limiter: Box<dyn Limiter>,
     bounds: Bounds,
     seed: Seed,
     lanes: [LaneState; 2],
@@ -124,25 +126,37 @@ impl std::fmt::Debug for Dispatcher {
 impl Dispatcher {
     /// A dispatcher that continues where its predecessor stopped.
     pub fn new(setup: Setup, now: Now) -> Result<Self, BadConfig> {
-        let planner = Planner::new(&setup.config)?;
         let windows = effective_windows(&setup.config, &setup.windows)?;
         let quota = Quota::new(
             Settings {
                 windows,
+                share_percent: setup.config.share_percent,
                 reserve: setup.config.reserve_permits,
+                floor_op_percent: setup.config.daily_floor_op_percent,
                 request_timeout_ms: setup.config.request_timeout_ms,
                 time_zone: setup.config.time_zone.clone(),
             },
             now,
             setup.journal.as_ref(),
         );
+        Self::with_limiter(setup, Box::new(quota), now)
+    }
+
+    /// The same with something else in the place of the quota engine: what limits and journal of `setup` say is then
+    /// the limiter's business.
+    pub fn with_limiter(
+        setup: Setup,
+        limiter: Box<dyn Limiter>,
+        now: Now,
+    ) -> Result<Self, BadConfig> {
+        let planner = Planner::new(&setup.config)?;
         let mut dispatcher = Self {
             account: setup.account,
             config: setup.config,
             vendor: setup.vendor,
             published: setup.windows,
             planner,
-            quota,
+            limiter,
             bounds: setup.bounds,
             seed: Seed::new(setup.seed),
             lanes: setup.floors.map(LaneState::new),
@@ -198,12 +212,12 @@ impl Dispatcher {
             Input::LoadFailed { lane, seq } => self.load_failed(now, lane, seq),
             Input::Answered { request, answer } => self.answered(now, request, &answer),
             Input::Recorded { id, stored } => self.recorded(now, id, stored),
-            Input::Journaled { stored } => self.quota.journaled(now, stored),
+            Input::Journaled { stored } => self.limiter.journaled(now, stored),
             Input::Warm => self.warm(now),
             Input::Resume => {
                 self.failing = 0;
                 self.trouble = 0;
-                self.quota.resume();
+                self.limiter.resume();
             }
             Input::Stop => self.stopping = true,
         }
@@ -232,7 +246,7 @@ impl Dispatcher {
 
     /// Window name, used and allowed.
     pub fn usage(&mut self, now: Now) -> Vec<(&'static str, u32, u32)> {
-        self.quota.usage(now)
+        self.limiter.usage(now)
     }
 
     /// Replaces the configuration; a value that can't be used leaves the old one in force. Limits and zone apply from
@@ -250,19 +264,20 @@ impl Dispatcher {
         self.retry_due(now);
         self.advance_changed(now);
         self.pump(now);
+        self.watch_day(now);
         self.demand(now);
         self.save_floors(now);
         if self.stopping && self.requests.is_empty() && !self.closed {
             self.closed = true;
-            self.quota.close(now);
+            self.limiter.close(now);
         }
-        if let Some(wake) = self.quota.journal_wake() {
+        if let Some(wake) = self.limiter.journal_wake() {
             if wake <= now.tick
-                && let Some(record) = self.quota.journal_due(now, None)
+                && let Some(record) = self.limiter.journal_due(now, None)
             {
                 self.outputs.push_back(Output::WriteJournal(record));
             }
-            if let Some(wake) = self.quota.journal_wake() {
+            if let Some(wake) = self.limiter.journal_wake() {
                 self.wake_at(wake.max(now.tick.plus_ms(1)));
             }
         }

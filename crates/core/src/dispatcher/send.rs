@@ -58,11 +58,16 @@ impl Dispatcher {
             answers_before: self.answers_ok,
         };
         self.jobs.insert(id, job);
-        self.pools
-            .entry((verb, object))
-            .or_default()
-            .lane(lane)
-            .push_back(id);
+        let queue = self.pools.entry((verb, object)).or_default().lane(lane);
+        // What shares a request that is wished for already is no wish of its own.
+        let wish = lane == Lane::Op
+            && queue
+                .len()
+                .is_multiple_of(self.vendor.batch_max(verb).max(1));
+        queue.push_back(id);
+        if wish {
+            self.limiter.wished(now, self.vendor.windows(verb));
+        }
     }
 
     /// Takes the right to write a record; whoever doesn't get it is looked at again when it is free.
@@ -105,7 +110,7 @@ impl Dispatcher {
             return;
         }
         loop {
-            let order = if self.quota.en_turn() {
+            let order = if self.limiter.en_turn() {
                 [Lane::En, Lane::Op]
             } else {
                 Lane::ALL
@@ -137,13 +142,13 @@ impl Dispatcher {
         }
         for (verb, object) in self.due_classes(now, lane) {
             let windows = self.vendor.windows(verb);
-            match self.quota.ask(now, lane, windows) {
+            match self.limiter.ask(now, lane, windows) {
                 Grant::Granted(permit) => {
                     self.send(lane, verb, object, permit);
                     return Tried::Sent;
                 }
                 Grant::Unwritten => {
-                    if let Some(record) = self.quota.journal_due(now, Some(windows)) {
+                    if let Some(record) = self.limiter.journal_due(now, Some(windows)) {
                         self.outputs.push_back(Output::WriteJournal(record));
                     }
                     return Tried::Unwritten;

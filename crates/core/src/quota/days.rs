@@ -1,4 +1,4 @@
-//! Requests per calendar day of the account's zone.
+//! Requests, or tokens, per calendar day of the account's zone.
 //!
 //! A request that spans midnight counts on both days: nobody knows on which side the CRM saw it. So does one that is
 //! still under way. Days are kept as days since the epoch in the zone; a few are remembered, so that a calendar that
@@ -84,11 +84,12 @@ impl Days {
             .sum()
     }
 
-    /// Counts one request; answers its day.
-    pub(super) fn spend(&mut self, at: WallTime) -> i32 {
+    /// Counts one request of this cost; answers its day.
+    pub(super) fn spend(&mut self, at: WallTime, cost: u32) -> i32 {
         let day = self.day(at);
-        self.add(day, 1);
-        *self.open.entry(day).or_default() += 1;
+        self.add(day, cost);
+        let open = self.open.entry(day).or_default();
+        *open = open.saturating_add(cost);
         while self.spent.len() > DAYS_MAX {
             let farthest = self
                 .spent
@@ -108,16 +109,16 @@ impl Days {
     }
 
     /// A request of `day` never left.
-    pub(super) fn give_back(&mut self, day: i32) {
+    pub(super) fn give_back(&mut self, day: i32, cost: u32) {
         if let Some(count) = self.spent.get_mut(&day) {
-            *count = count.saturating_sub(1);
+            *count = count.saturating_sub(cost);
         }
-        self.close(day);
+        self.close(day, cost);
     }
 
-    fn close(&mut self, day: i32) {
+    fn close(&mut self, day: i32, cost: u32) {
         if let Some(count) = self.open.get_mut(&day) {
-            *count = count.saturating_sub(1);
+            *count = count.saturating_sub(cost);
             if *count == 0 {
                 self.open.remove(&day);
             }
@@ -125,12 +126,21 @@ impl Days {
     }
 
     /// A request of `day` reached the CRM at `at` at the latest: when that is another day, it counts there too.
-    pub(super) fn settle(&mut self, day: i32, at: WallTime) {
-        self.close(day);
+    pub(super) fn settle(&mut self, day: i32, at: WallTime, cost: u32) {
+        self.close(day, cost);
         let answered = self.day(at);
         if answered != day {
-            self.add(answered, 1);
+            self.add(answered, cost);
         }
+    }
+
+    /// The CRM has counted at least so much on the day of `at`, whoever spent it; answers how much of it is news.
+    pub(super) fn raise(&mut self, at: WallTime, count: u32) -> u32 {
+        let missing = count.saturating_sub(self.spent(at));
+        if missing > 0 {
+            self.add(self.day(at), missing);
+        }
+        missing
     }
 
     /// Takes over a predecessor's counts.
@@ -199,8 +209,8 @@ mod tests {
     #[test]
     fn a_request_over_midnight_counts_on_both_days_and_the_record_reads_back() {
         let mut days = Days::new("UTC");
-        let day = days.spend(at("2026-11-24T23:59:59Z"));
-        days.settle(day, at("2026-11-25T00:00:01Z"));
+        let day = days.spend(at("2026-11-24T23:59:59Z"), 1);
+        days.settle(day, at("2026-11-25T00:00:01Z"), 1);
         assert_eq!(
             (
                 days.spent(at("2026-11-24T12:00:00Z")),
@@ -213,7 +223,7 @@ mod tests {
         let mut successor = Days::new("UTC");
         successor.inherit(&record);
         assert_eq!(successor.spent(at("2026-11-25T09:00:00Z")), 6);
-        successor.give_back(successor.day(at("2026-11-25T09:00:00Z")));
+        successor.give_back(successor.day(at("2026-11-25T09:00:00Z")), 1);
         assert_eq!(successor.spent(at("2026-11-25T09:00:00Z")), 5);
     }
 }

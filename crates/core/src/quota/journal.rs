@@ -7,10 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{CLOCK_ERROR_MS, Days, Settings};
+use super::folded::Folded;
+use super::{Days, Settings};
 use crate::record::{BLOCK_VALID_MS, Block, JournalRecord, SCHEMA};
 use crate::time::{BrokerTime, Now, Tick};
-use crate::vendor::Span;
+use crate::vendor::{Charge, Span};
 
 #[derive(Debug)]
 struct Open {
@@ -35,9 +36,14 @@ impl Open {
 
 #[derive(Debug)]
 pub(super) struct Journal {
-    /// Block size per window.
-    sizes: Vec<u32>,
-    longest_span_ms: u64,
+    /// Block size per window; none for a window of which a block takes what its other windows let it spend.
+    sizes: Vec<Option<u32>>,
+    /// Per window the most that a request ever cost.
+    prices: Vec<u32>,
+    /// The windows whose permits come back once a request has ended: a block may spend them more than once.
+    slots: Vec<bool>,
+    day: Option<usize>,
+    folded: Folded,
     blocks: BTreeMap<u64, Open>,
     inherited: Vec<Block>,
     next_id: u64,
@@ -66,26 +72,27 @@ impl Journal {
             .iter()
             .map(|window| match window.span {
                 // About a second's worth: a killed owner leaves at most this unsettled.
-                Span::RollingMs(_) => (window.limit / 8).clamp(window.limit.min(4), 64),
-                Span::Day => u32::MAX,
+                Span::RollingMs(_) => Some((window.limit / 8).clamp(window.limit.min(4), 64)),
+                Span::Day | Span::Slots => None,
             })
             .collect();
-        let longest_span_ms = settings
-            .windows
-            .iter()
-            .filter_map(|window| match window.span {
-                Span::RollingMs(span_ms) => Some(span_ms),
-                Span::Day => None,
-            })
-            .max()
-            .unwrap_or(0);
         let inherited = record
             .map(|record| record.blocks.clone())
             .unwrap_or_default();
         let next_id = inherited.iter().map(|block| block.id).max().unwrap_or(0) + 1;
         Self {
             sizes,
-            longest_span_ms,
+            prices: vec![1; settings.windows.len()],
+            slots: settings
+                .windows
+                .iter()
+                .map(|window| window.span == Span::Slots)
+                .collect(),
+            day: settings
+                .windows
+                .iter()
+                .position(|window| window.span == Span::Day),
+            folded: Folded::new(&settings.windows),
             blocks: BTreeMap::new(),
             inherited,
             next_id,
@@ -97,21 +104,21 @@ impl Journal {
     }
 
     /// Takes one permit out of a written block; answers the block.
-    pub(super) fn take(&mut self, now: Now, windows: &[usize]) -> Option<u64> {
+    pub(super) fn take(&mut self, now: Now, charges: &[Charge]) -> Option<u64> {
         self.close_old(now);
         let (id, open) = self.blocks.iter_mut().find(|(_, open)| {
             !open.closed
                 && open.spend_until.is_some()
-                && windows.iter().all(|&w| {
+                && charges.iter().all(|charge| {
                     open.used
-                        .get(w)
-                        .zip(open.taken.get(w))
-                        .is_some_and(|(used, taken)| used < taken)
+                        .get(charge.window)
+                        .zip(open.taken.get(charge.window))
+                        .is_some_and(|(used, taken)| taken - used >= charge.cost)
                 })
         })?;
-        for &window in windows {
-            if let Some(used) = open.used.get_mut(window) {
-                *used += 1;
+        for charge in charges {
+            if let Some(used) = open.used.get_mut(charge.window) {
+                *used += charge.cost;
             }
         }
         open.in_flight += 1;
@@ -130,7 +137,7 @@ impl Journal {
         }
     }
 
-    pub(super) fn settle(&mut self, block: u64, windows: &[usize], sent: bool, at: BrokerTime) {
+    pub(super) fn settle(&mut self, block: u64, charges: &[Charge], sent: bool, at: BrokerTime) {
         let Some(open) = self.blocks.get_mut(&block) else {
             return;
         };
@@ -138,9 +145,9 @@ impl Journal {
         if sent {
             open.last_settled = Some(open.last_settled.map_or(at, |before| before.max(at)));
         } else {
-            for &window in windows {
-                if let Some(used) = open.used.get_mut(window) {
-                    *used = used.saturating_sub(1);
+            for charge in charges {
+                if let Some(used) = open.used.get_mut(charge.window) {
+                    *used = used.saturating_sub(charge.cost);
                 }
             }
         }
@@ -169,7 +176,7 @@ impl Journal {
     pub(super) fn due(
         &mut self,
         now: Now,
-        wanted: Option<&'static [usize]>,
+        wanted: Option<&'static [Charge]>,
         free: &[u32],
         days: &Days,
         paused_until: Option<BrokerTime>,
@@ -185,37 +192,11 @@ impl Journal {
         }
         self.drop_past(now);
         let mut new_block = 0;
-        if wanted.is_some() {
+        if let Some(charges) = wanted {
             for open in self.blocks.values_mut() {
                 open.closed = true;
             }
-            let taken = self
-                .sizes
-                .iter()
-                .zip(free)
-                .map(|(size, free)| *size.min(free))
-                .collect::<Vec<_>>();
-            // A day has no block size of its own: a block can't spend more there than in its rolling windows.
-            let rolling = self
-                .sizes
-                .iter()
-                .zip(&taken)
-                .filter(|(size, _)| **size != u32::MAX)
-                .map(|(_, taken)| *taken)
-                .reduce(u32::saturating_add)
-                .unwrap_or(DAY_BLOCK);
-            let taken: Vec<u32> = self
-                .sizes
-                .iter()
-                .zip(taken)
-                .map(|(size, taken)| {
-                    if *size == u32::MAX {
-                        taken.min(rolling)
-                    } else {
-                        taken
-                    }
-                })
-                .collect();
+            let taken = self.block_of(charges, free);
             new_block = self.next_id;
             self.next_id += 1;
             self.blocks.insert(
@@ -239,25 +220,64 @@ impl Journal {
         Some(self.record(now, days, paused_until))
     }
 
-    /// Blocks that no window counts any more.
+    /// What a new block takes of each window, for requests like these and others.
+    fn block_of(&mut self, charges: &[Charge], free: &[u32]) -> Vec<u32> {
+        for charge in charges {
+            if let Some(price) = self.prices.get_mut(charge.window) {
+                *price = charge.cost.max(*price);
+            }
+        }
+        let requests = self
+            .sizes
+            .iter()
+            .zip(free)
+            .filter_map(|(size, free)| size.map(|size| size.min(*free)))
+            .reduce(u32::saturating_add)
+            .unwrap_or(DAY_BLOCK);
+        let mut taken: Vec<u32> = (0..self.sizes.len())
+            .map(|index| {
+                let free = match self.slots.get(index) {
+                    Some(true) => u32::MAX,
+                    _ => free.get(index).copied().unwrap_or(0),
+                };
+                let price = self.prices.get(index).copied().unwrap_or(1);
+                let size = self.sizes.get(index).copied().flatten();
+                size.unwrap_or_else(|| requests.saturating_mul(price))
+                    .min(free)
+            })
+            .collect();
+        // The request at hand fits in any case: it was found free, or is dearer than the whole window.
+        for charge in charges {
+            if let Some(taken) = taken.get_mut(charge.window) {
+                *taken = charge.cost.max(*taken);
+            }
+        }
+        taken
+    }
+
+    /// Drops or folds blocks that no window, or only a long one, counts any more.
     fn drop_past(&mut self, now: Now) {
-        let keep_ms = self.longest_span_ms + CLOCK_ERROR_MS;
-        let counts = |end: BrokerTime| end.plus_ms(keep_ms) > now.broker;
-        self.blocks
-            .retain(|_, open| !open.is_settled() || open.last_settled.is_some_and(counts));
-        // An unsettled inherited block is dropped only after every bound on it.
+        let folded = &mut self.folded;
+        folded.expire(now);
+        self.blocks.retain(|_, open| {
+            !open.is_settled()
+                || open
+                    .last_settled
+                    .is_some_and(|end| folded.keeps(now, open.id, &open.used, open.granted_at, end))
+        });
+        // An unsettled inherited block counts as settled only after every bound on it.
         let unsettled_ms = BLOCK_VALID_MS + 60_000;
         self.inherited.retain(|block| {
-            counts(
-                block
-                    .settled_at
-                    .unwrap_or_else(|| block.granted_at.plus_ms(unsettled_ms)),
-            )
+            let end = block
+                .settled_at
+                .unwrap_or_else(|| block.granted_at.plus_ms(unsettled_ms));
+            folded.keeps(now, block.id, &block.counts, block.granted_at, end)
         });
     }
 
     fn record(&self, now: Now, days: &Days, paused_until: Option<BrokerTime>) -> JournalRecord {
-        let mut blocks = self.inherited.clone();
+        let mut blocks: Vec<Block> = self.folded.blocks().cloned().collect();
+        blocks.extend(self.inherited.iter().cloned());
         let mut unspent = 0;
         for open in self.blocks.values() {
             let settled = open.is_settled();
@@ -271,14 +291,12 @@ impl Journal {
                 open.taken.clone()
             };
             if !open.closed {
-                let rest: u32 = open
-                    .taken
-                    .iter()
-                    .zip(&open.used)
-                    .map(|(taken, used)| taken - used)
-                    .max()
-                    .unwrap_or(0);
-                unspent += rest;
+                let of_day = |counts: &[u32]| {
+                    self.day
+                        .and_then(|day| counts.get(day).copied())
+                        .unwrap_or(0)
+                };
+                unspent += of_day(&open.taken).saturating_sub(of_day(&open.used));
             }
             blocks.push(Block {
                 id: open.id,
@@ -292,6 +310,7 @@ impl Journal {
             blocks,
             days: days.record(now.wall, unspent),
             paused_until,
+            autopilot: None,
         }
     }
 

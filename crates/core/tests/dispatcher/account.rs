@@ -4,6 +4,7 @@ use callflume_core::codes;
 use callflume_core::dispatcher::Input;
 use callflume_core::effect::Object;
 use callflume_core::lane::Lane;
+use callflume_core::quota::Advice;
 use callflume_core::vendor::{AccountSignal, ItemOutcome};
 
 use crate::crm::{phone, whole, windows};
@@ -48,9 +49,11 @@ fn an_exhausted_day_pauses_until_the_zones_midnight() {
     assert!(requests(&world) > 1);
     let tried = requests(&world);
     assert_eq!(world.alerts, [codes::CRM_DAY_EXHAUSTED]);
+    assert_eq!(world.advised, [Advice::Stop]);
     world.run_for(TO_NEW_YORK_MIDNIGHT_MS - 60_011);
     assert_eq!(requests(&world), tried);
     world.run_until(30_000, World::is_settled);
+    assert_eq!(world.advised, [Advice::Stop, Advice::Ok]);
     assert_eq!(
         (world.dead.len(), world.crm.all(Object::Call).len()),
         (0, 11)

@@ -7,8 +7,8 @@ use callflume_core::codes;
 use callflume_core::effect::{Fields, Object, Value};
 use callflume_core::event::{ContactRef, Phone};
 use callflume_core::vendor::{
-    AccountSignal, Answer, Found, HttpRequest, Interpretation, Item, ItemOutcome, Method,
-    Operation, Span, Vendor, Verb, WindowSpec,
+    AccountSignal, Answer, Charge, Found, HttpRequest, Interpretation, Item, ItemOutcome, Method,
+    Operation, Vendor, Verb, WindowSpec,
 };
 
 /// A text with this in it is refused by the CRM.
@@ -18,11 +18,10 @@ const PAGE: usize = 100;
 
 /// The account's windows: requests, searches, day.
 pub(crate) fn windows(ten_secondly: u32, search: u32, daily: u32) -> Vec<WindowSpec> {
-    let window = |name, limit, span| WindowSpec { name, limit, span };
     vec![
-        window("ten_secondly", ten_secondly, Span::RollingMs(10_000)),
-        window("search", search, Span::RollingMs(1_000)),
-        window("daily", daily, Span::Day),
+        WindowSpec::rolling("ten_secondly", ten_secondly, 10_000),
+        WindowSpec::rolling("search", search, 1_000),
+        WindowSpec::day("daily", daily),
     ]
 }
 
@@ -66,11 +65,13 @@ impl Vendor for FakeVendor {
         }
     }
 
-    fn windows(&self, verb: Verb) -> &'static [usize] {
+    fn windows(&self, verb: Verb) -> &'static [Charge] {
+        const SEARCHES: &[Charge] = &[Charge::one(1), Charge::one(2)];
+        const OTHERS: &[Charge] = &[Charge::one(0), Charge::one(2)];
         if verb == Verb::SearchByPhone {
-            &[1, 2]
+            SEARCHES
         } else {
-            &[0, 2]
+            OTHERS
         }
     }
 

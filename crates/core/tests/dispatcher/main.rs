@@ -3,6 +3,7 @@
 mod account;
 mod bounds;
 mod crm;
+mod day;
 mod events;
 mod intake;
 mod lanes;

@@ -60,6 +60,8 @@ impl World {
             | Output::WriteJournal(_)
             | Output::Ack { .. } => self.at(BROKER_MS, Due::Store(output)),
             Output::Alert { code, .. } => self.alerts.push(code),
+            Output::AlertOver { code } => self.over.push(code),
+            Output::Advice(advised) => self.advised.push(advised.advice),
             Output::Stopped => self.stopped = true,
         }
     }
@@ -146,7 +148,8 @@ impl World {
 
     /// The oracle at the CRM's door.
     fn count_arrival(&mut self, operation: &Operation) {
-        for &index in self.vendor.windows(operation.verb) {
+        for charge in self.vendor.windows(operation.verb) {
+            let index = charge.window;
             let spec = &self.windows[index];
             let Span::RollingMs(span_ms) = spec.span else {
                 continue;

@@ -14,6 +14,7 @@ use callflume_core::dispatcher::{
 };
 use callflume_core::event::{ContentType, Event, encode};
 use callflume_core::lane::Lane;
+use callflume_core::quota::Advice;
 use callflume_core::record::{ContactRecord, JournalRecord, LedgerRecord};
 use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
 use callflume_core::vendor::{Interpretation, Operation, WindowSpec};
@@ -98,6 +99,9 @@ pub(crate) struct World {
     pub(crate) acked: [BTreeSet<u64>; 2],
     pub(crate) dead: Vec<DeadLetter>,
     pub(crate) alerts: Vec<Code>,
+    /// Codes of alerts that are over.
+    pub(crate) over: Vec<Code>,
+    pub(crate) advised: Vec<Advice>,
     pub(crate) stopped: bool,
     /// So many stores fail from now on: refused, or stored without saying so.
     pub(crate) refuse_stores: u32,
@@ -164,6 +168,8 @@ impl World {
             acked: [BTreeSet::new(), BTreeSet::new()],
             dead: Vec::new(),
             alerts: Vec::new(),
+            over: Vec::new(),
+            advised: Vec::new(),
             stopped: false,
             refuse_stores: 0,
             silent_stores: 0,

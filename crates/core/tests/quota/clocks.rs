@@ -1,7 +1,7 @@
 //! Clocks that jump.
 
 use callflume_core::lane::Lane;
-use callflume_core::quota::{Grant, Quota, Settlement};
+use callflume_core::quota::{Grant, Limiter, Quota, Settlement};
 use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
 use proptest::prelude::*;
 

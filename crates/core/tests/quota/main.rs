@@ -3,5 +3,10 @@
 mod clocks;
 mod door;
 mod drain;
+mod gate;
+mod halved;
 mod promises;
+mod shared;
 mod sim;
+mod steady;
+mod vector;

@@ -1,8 +1,9 @@
 //! Promised waits are exact, and what was granted in vain leaves no trace.
 
 use callflume_core::lane::Lane;
-use callflume_core::quota::{Grant, Quota, Settlement};
+use callflume_core::quota::{Grant, Limiter, Quota, Settlement};
 use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
+use callflume_core::vendor::Charge;
 use proptest::prelude::*;
 
 use crate::sim::{NOON_MS, Sim, Wish, settings, windows_of, wish};
@@ -30,7 +31,7 @@ fn later(now: Now, tick: Tick) -> Now {
 }
 
 /// Asks, writing the journal at once when that is needed.
-fn ask(quota: &mut Quota, now: Now, lane: Lane, windows: &'static [usize]) -> Grant {
+fn ask(quota: &mut Quota, now: Now, lane: Lane, windows: &'static [Charge]) -> Grant {
     match quota.ask(now, lane, windows) {
         Grant::Unwritten => {
             assert!(quota.journal_due(now, Some(windows)).is_some());

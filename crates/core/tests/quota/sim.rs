@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use callflume_core::lane::Lane;
-use callflume_core::quota::{Grant, LATE_ARRIVAL_MS, PermitId, Quota, Settings, Settlement};
+use callflume_core::quota::{
+    Grant, LATE_ARRIVAL_MS, Limiter, PermitId, Quota, Settings, Settlement,
+};
 use callflume_core::record::JournalRecord;
 use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
-use callflume_core::vendor::{Span, WindowSpec};
+use callflume_core::vendor::{Charge, Span, WindowSpec};
 use proptest::prelude::*;
 
 /// 2026-11-25T12:00:00Z.
@@ -15,19 +17,23 @@ pub(crate) const NOON_MS: i64 = 1_795_608_000_000;
 pub(crate) const TIMEOUT_MS: u64 = 3_000;
 const DAY_US: u64 = 86_400_000_000;
 
-pub(crate) fn windows_of(search: bool) -> &'static [usize] {
-    if search { &[1, 2] } else { &[0, 2] }
+const SEARCHES: &[Charge] = &[Charge::one(1), Charge::one(2)];
+const OTHERS: &[Charge] = &[Charge::one(0), Charge::one(2)];
+
+pub(crate) fn windows_of(search: bool) -> &'static [Charge] {
+    if search { SEARCHES } else { OTHERS }
 }
 
 pub(crate) fn settings(limits: (u32, u32, u32), span_ms: u64) -> Settings {
-    let window = |name, limit, span| WindowSpec { name, limit, span };
     Settings {
         windows: vec![
-            window("requests", limits.0, Span::RollingMs(span_ms)),
-            window("search", limits.1, Span::RollingMs(1_000)),
-            window("daily", limits.2, Span::Day),
+            WindowSpec::rolling("requests", limits.0, span_ms),
+            WindowSpec::rolling("search", limits.1, 1_000),
+            WindowSpec::day("daily", limits.2),
         ],
+        share_percent: 100,
         reserve: 2,
+        floor_op_percent: 20,
         request_timeout_ms: TIMEOUT_MS,
         time_zone: "UTC".to_owned(),
     }
@@ -229,7 +235,7 @@ impl Sim {
 
     fn pump(&mut self) {
         loop {
-            let en_first = self.quota.as_ref().is_some_and(Quota::en_turn);
+            let en_first = self.quota.as_ref().is_some_and(Limiter::en_turn);
             let order = if en_first {
                 [Lane::En, Lane::Op]
             } else {
@@ -248,7 +254,7 @@ impl Sim {
         {
             self.write(record);
         }
-        if let Some(at) = self.quota.as_ref().and_then(Quota::journal_wake) {
+        if let Some(at) = self.quota.as_ref().and_then(Limiter::journal_wake) {
             self.wake(at.max(now.tick.plus_ms(1)));
         }
     }
@@ -315,7 +321,11 @@ impl Sim {
 
     fn granted(&mut self, permit: PermitId, wish: &Wish) {
         let windows = windows_of(wish.search);
-        let mut arrive = |at_us: u64| windows.iter().for_each(|w| self.arrivals[*w].push(at_us));
+        let mut arrive = |at_us: u64| {
+            for charge in windows {
+                self.arrivals[charge.window].push(at_us);
+            }
+        };
         let (end_us, settlement) = match wish.fate {
             Fate::Answered => {
                 arrive(self.now_us + wish.trip_us);
@@ -352,6 +362,7 @@ impl Sim {
                         );
                     }
                 }
+                Span::Slots => {}
                 Span::Day => {
                     let mut days: BTreeMap<u64, usize> = BTreeMap::new();
                     for at in arrivals.iter() {

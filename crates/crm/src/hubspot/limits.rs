@@ -4,7 +4,7 @@
 //! the marketplace app limit of 110 per ten seconds. The ten-second limit counts per app (per app and account for a
 //! public one), search and day per account with all its apps. The day ends at midnight in the account's time zone.
 
-use callflume_core::vendor::{Span, WindowSpec};
+use callflume_core::vendor::{Charge, WindowSpec};
 
 /// Index of the ten-second window.
 pub const TEN_SECONDLY: usize = 0;
@@ -18,27 +18,20 @@ pub const TEN_SECONDLY_NAME: &str = "ten_secondly";
 /// Name of the search window.
 pub const SEARCH_NAME: &str = "search";
 
+/// What a search costs.
+pub const SEARCH_CHARGES: &[Charge] = &[Charge::one(SEARCH), Charge::one(DAILY)];
+/// What any other request costs.
+pub const CHARGES: &[Charge] = &[Charge::one(TEN_SECONDLY), Charge::one(DAILY)];
+
 /// The day of an account without a daily limit: seven times what the other two windows let through in 24 hours, so
 /// that it neither binds nor comes near an alert, yet leaves room for arithmetic with percentages in 32 bits.
 pub const NO_DAILY_LIMIT: u32 = 10_000_000;
 
 const fn windows(ten_secondly: u32, daily: u32) -> [WindowSpec; 3] {
     [
-        WindowSpec {
-            name: TEN_SECONDLY_NAME,
-            limit: ten_secondly,
-            span: Span::RollingMs(10_000),
-        },
-        WindowSpec {
-            name: SEARCH_NAME,
-            limit: 5,
-            span: Span::RollingMs(1_000),
-        },
-        WindowSpec {
-            name: "daily",
-            limit: daily,
-            span: Span::Day,
-        },
+        WindowSpec::rolling(TEN_SECONDLY_NAME, ten_secondly, 10_000),
+        WindowSpec::rolling(SEARCH_NAME, 5, 1_000),
+        WindowSpec::day("daily", daily),
     ]
 }
 
@@ -73,6 +66,8 @@ pub fn profile(id: &str) -> Option<&'static [WindowSpec]> {
 
 #[cfg(test)]
 mod tests {
+    use callflume_core::vendor::Span;
+
     use super::*;
 
     #[test]
@@ -83,11 +78,7 @@ mod tests {
             assert_eq!(windows[TEN_SECONDLY].span, Span::RollingMs(10_000), "{id}");
             assert_eq!(
                 windows[SEARCH],
-                WindowSpec {
-                    name: "search",
-                    limit: 5,
-                    span: Span::RollingMs(1_000)
-                },
+                WindowSpec::rolling("search", 5, 1_000),
                 "{id}"
             );
             assert_eq!(windows[DAILY].span, Span::Day, "{id}");

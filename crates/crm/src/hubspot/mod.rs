@@ -10,12 +10,15 @@ mod found;
 mod interpret;
 pub mod limits;
 mod numbers;
+mod observe;
 mod paths;
 pub mod properties;
 mod refusal;
 pub mod setup;
 
-use callflume_core::vendor::{Answer, HttpRequest, Interpretation, Operation, Vendor, Verb};
+use callflume_core::vendor::{
+    Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Vendor, Verb,
+};
 
 use crate::settings::Settings;
 pub use interpret::token_expired;
@@ -57,11 +60,15 @@ impl Vendor for HubSpot {
     }
 
     /// Searches have a window of their own and are exempt from the ten-second one; everything counts in the day.
-    fn windows(&self, verb: Verb) -> &'static [usize] {
+    fn windows(&self, verb: Verb) -> &'static [Charge] {
         match verb {
-            Verb::SearchByPhone => &[limits::SEARCH, limits::DAILY],
-            _ => &[limits::TEN_SECONDLY, limits::DAILY],
+            Verb::SearchByPhone => limits::SEARCH_CHARGES,
+            _ => limits::CHARGES,
         }
+    }
+
+    fn observe(&self, verb: Verb, headers: &[(String, String)]) -> Vec<Observation> {
+        observe::observe(verb, headers)
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {

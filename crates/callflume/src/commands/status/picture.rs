@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use callflume_core::account::AccountId;
 use callflume_core::lane::Lane;
+use callflume_core::quota::Advice;
 use callflume_worker::AccountStatus;
 use serde::Serialize;
 
@@ -130,6 +131,18 @@ impl Picture {
             }
             if let Some(alert) = account.reported.as_ref().and_then(|its| its.alert.as_ref()) {
                 lines.push(format!("{}: {alert}", account.id));
+            }
+            let advice = account
+                .reported
+                .as_ref()
+                .and_then(|its| its.advice.as_ref());
+            if let Some(told) = advice.filter(|told| told.advice > Advice::Ok) {
+                lines.push(format!(
+                    "{}: diallers are advised: {}; {}",
+                    account.id,
+                    told.advice.token(),
+                    told.reason
+                ));
             }
             if let Some(reported) = account.reported.as_ref().filter(|its| its.warming) {
                 lines.push(format!(
