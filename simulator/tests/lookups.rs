@@ -48,7 +48,7 @@ fn contacts(crm: &mut HubSpot, people: &[Value]) -> Vec<String> {
 /// One look-up of everyone, in one request.
 fn looked_up(crm: &mut HubSpot, verb: Verb, items: Vec<Item>) -> (u16, Interpretation) {
     let vendor = callflume_crm::hubspot::HubSpot::default();
-    assert!(items.len() <= vendor.batch_max(verb));
+    assert!(items.len() <= vendor.batch_max(verb, Object::Contact));
     let operation = Operation {
         verb,
         object: Object::Contact,

@@ -28,6 +28,18 @@ pub enum Verb {
     Create,
     /// One page of all contacts.
     List,
+    /// Find a record that an answer we never got may have left, by our marker on it: [`ItemOutcome::Done`] when it is
+    /// there, [`ItemOutcome::Gone`] when it surely isn't. Sees what was written a moment ago.
+    Probe,
+}
+
+/// What may be done after a write whose outcome is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Send it again: the CRM itself makes it happen once (class A).
+    Blindly,
+    /// Send it again only after a [`Verb::Probe`] has found nothing (class B).
+    AfterProbe,
 }
 
 /// One unit of an operation.
@@ -37,11 +49,12 @@ pub struct Item {
     pub trace: u64,
     /// Our own key of the record.
     pub key: String,
-    /// The record's id in the CRM, for [`Verb::UpdateById`].
+    /// The record's id in the CRM, for [`Verb::UpdateById`]. Opaque here: a CRM that needs two ids to name a record
+    /// (its parent's too) puts both in.
     pub crm_id: Option<String>,
     /// Fields to write.
     pub fields: Fields,
-    /// CRM id of the contact the record is linked to, for [`Verb::Create`].
+    /// CRM id of the contact the record is linked to, for [`Verb::Create`]; where to look, for [`Verb::Probe`].
     pub contact: Option<String>,
     /// For [`Verb::ReadByEmail`].
     pub email: Option<String>,
@@ -338,15 +351,31 @@ pub trait Vendor: Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Most items in one request of this verb.
-    fn batch_max(&self, verb: Verb) -> usize;
+    fn batch_max(&self, verb: Verb, object: Object) -> usize;
 
     /// Which windows a request of this verb counts in, and how much it costs there.
-    fn windows(&self, verb: Verb) -> &'static [Charge];
+    fn windows(&self, verb: Verb, object: Object) -> &'static [Charge];
 
     /// What the headers of an answer to this verb say about the windows; nothing for a CRM that tells nothing.
     /// Header names come in any case. Garbage is not an observation.
-    fn observe(&self, _verb: Verb, _headers: &[(String, String)]) -> Vec<Observation> {
+    fn observe(
+        &self,
+        _verb: Verb,
+        _object: Object,
+        _headers: &[(String, String)],
+    ) -> Vec<Observation> {
         Vec::new()
+    }
+
+    /// What may be done after a write of this verb whose outcome is unknown.
+    fn repeat(&self, _verb: Verb, _object: Object) -> Repeat {
+        Repeat::Blindly
+    }
+
+    /// Whether records of this kind can be updated by our own key ([`Verb::UpdateByKey`]). Where they can't, their id
+    /// in the CRM is found with [`Verb::Probe`] first.
+    fn updates_by_key(&self, _object: Object) -> bool {
+        true
     }
 
     /// The request for an operation.

@@ -103,7 +103,7 @@ fn a_search_asks_for_all_national_numbers_as_landline_and_as_mobile() {
 
 #[test]
 fn the_fullest_search_of_the_longest_numbers_is_within_hubspots_3000_characters() {
-    let most = hubspot().batch_max(Verb::SearchByPhone) as u64;
+    let most = hubspot().batch_max(Verb::SearchByPhone, Object::Contact) as u64;
     let mut operation = operation(Verb::SearchByPhone, most);
     for (number, item) in (0_u64..).zip(&mut operation.items) {
         item.phone = Phone::parse(&format!("+1{}", 20_255_501_000_000 + number));
@@ -295,7 +295,7 @@ fn the_dated_family_differs_in_the_path_only() {
 fn every_verb_counts_in_windows_that_every_profile_has() {
     for (name, verb) in VERBS {
         let names: Vec<&str> = hubspot()
-            .windows(verb)
+            .windows(verb, Object::Contact)
             .iter()
             .map(|charge| {
                 assert_eq!(charge.cost, 1, "{name}");
@@ -313,6 +313,6 @@ fn every_verb_counts_in_windows_that_every_profile_has() {
             Verb::List => 1,
             _ => 100,
         };
-        assert_eq!(hubspot().batch_max(verb), most, "{name}");
+        assert_eq!(hubspot().batch_max(verb, Object::Contact), most, "{name}");
     }
 }

@@ -3,6 +3,7 @@
 //! A request names its records by our keys, one a line. An answer says what became of each in the same order.
 
 use callflume_core::codes;
+use callflume_core::effect::Object;
 use callflume_core::vendor::{
     AccountSignal, Answer, Charge, HttpRequest, Interpretation, ItemOutcome, Method, Observation,
     Operation, Vendor, Verb, WindowSpec,
@@ -40,7 +41,7 @@ impl Vendor for GateVendor {
         "gate"
     }
 
-    fn batch_max(&self, verb: Verb) -> usize {
+    fn batch_max(&self, verb: Verb, _object: Object) -> usize {
         if verb == Verb::Create {
             self.batch_max
         } else {
@@ -48,11 +49,16 @@ impl Vendor for GateVendor {
         }
     }
 
-    fn windows(&self, _verb: Verb) -> &'static [Charge] {
+    fn windows(&self, _verb: Verb, _object: Object) -> &'static [Charge] {
         &CHARGES
     }
 
-    fn observe(&self, _verb: Verb, headers: &[(String, String)]) -> Vec<Observation> {
+    fn observe(
+        &self,
+        _verb: Verb,
+        _object: Object,
+        headers: &[(String, String)],
+    ) -> Vec<Observation> {
         let number = |name: &str| {
             headers
                 .iter()

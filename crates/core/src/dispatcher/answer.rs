@@ -18,7 +18,7 @@ use crate::lane::Lane;
 use crate::quota::{PermitId, Settlement};
 use crate::seed::backoff_ms;
 use crate::time::Now;
-use crate::vendor::{AccountSignal, Answer, ItemOutcome, Verb};
+use crate::vendor::{AccountSignal, Answer, ItemOutcome, Operation, Verb};
 
 /// First and longest wait of one job after an unknown outcome, milliseconds, per lane.
 const RETRY_OP_MS: (u64, u64) = (200, 10_000);
@@ -45,7 +45,8 @@ impl Dispatcher {
             Answer::NotSent => Settlement::NotSent,
         };
         if let Answer::Response { headers, .. } = answer {
-            let observed = self.vendor.observe(sent.operation.verb, headers);
+            let Operation { verb, object, .. } = sent.operation;
+            let observed = self.vendor.observe(verb, object, headers);
             if !observed.is_empty() {
                 self.limiter.observe(now, sent.permit, &observed);
             }

@@ -63,10 +63,10 @@ impl Dispatcher {
         let wish = lane == Lane::Op
             && queue
                 .len()
-                .is_multiple_of(self.vendor.batch_max(verb).max(1));
+                .is_multiple_of(self.vendor.batch_max(verb, object).max(1));
         queue.push_back(id);
         if wish {
-            self.limiter.wished(now, self.vendor.windows(verb));
+            self.limiter.wished(now, self.vendor.windows(verb, object));
         }
     }
 
@@ -141,7 +141,7 @@ impl Dispatcher {
             return Tried::Nothing;
         }
         for (verb, object) in self.due_classes(now, lane) {
-            let windows = self.vendor.windows(verb);
+            let windows = self.vendor.windows(verb, object);
             match self.limiter.ask(now, lane, windows) {
                 Grant::Granted(permit) => {
                     self.send(lane, verb, object, permit);
@@ -177,7 +177,7 @@ impl Dispatcher {
                 continue;
             };
             let ready_at = first.queued_at.plus_ms(wait_ms);
-            let full = queue.len() >= self.vendor.batch_max(*verb);
+            let full = queue.len() >= self.vendor.batch_max(*verb, *object);
             // A page has nothing to wait for: it is never more than one.
             if full || first.group.is_some() || *verb == Verb::List || ready_at <= now.tick {
                 due.push((first.queued_at, (*verb, *object)));
@@ -235,7 +235,7 @@ impl Dispatcher {
 
     /// Takes up to a batch of jobs out of a pool: the lane's own first, then the other's ride along.
     fn take_batch(&mut self, lane: Lane, verb: Verb, object: Object) -> Vec<JobId> {
-        let max = self.vendor.batch_max(verb).max(1);
+        let max = self.vendor.batch_max(verb, object).max(1);
         let Some(pool) = self.pools.get_mut(&(verb, object)) else {
             return Vec::new();
         };

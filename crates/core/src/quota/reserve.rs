@@ -97,7 +97,7 @@ impl Reserve {
             .saturating_add(u64::from(cost).saturating_mul(self.span_ms))
             .min(most);
         let level = u32::try_from(self.level.div_ceil(self.span_ms)).unwrap_or(u32::MAX);
-        self.needed[0] = self.needed[0].max(level.saturating_add(cost));
+        self.needed[0] = self.needed[0].max(level);
     }
 
     /// Permits to leave standing now.

@@ -58,14 +58,14 @@ impl Vendor for FakeVendor {
         "fake"
     }
 
-    fn batch_max(&self, verb: Verb) -> usize {
+    fn batch_max(&self, verb: Verb, _object: Object) -> usize {
         match verb {
             Verb::ReadByEmail | Verb::SearchByPhone | Verb::List => 1,
             _ => 100,
         }
     }
 
-    fn windows(&self, verb: Verb) -> &'static [Charge] {
+    fn windows(&self, verb: Verb, _object: Object) -> &'static [Charge] {
         const SEARCHES: &[Charge] = &[Charge::one(1), Charge::one(2)];
         const OTHERS: &[Charge] = &[Charge::one(0), Charge::one(2)];
         if verb == Verb::SearchByPhone {
@@ -267,6 +267,8 @@ impl Crm {
                 done(&item.key)
             }
             Verb::List => ItemOutcome::Gone,
+            Verb::Probe if self.records.contains_key(&record) => done(&item.key),
+            Verb::Probe => ItemOutcome::Gone,
         }
     }
 

@@ -148,7 +148,7 @@ impl World {
 
     /// The oracle at the CRM's door.
     fn count_arrival(&mut self, operation: &Operation) {
-        for charge in self.vendor.windows(operation.verb) {
+        for charge in self.vendor.windows(operation.verb, operation.object) {
             let index = charge.window;
             let spec = &self.windows[index];
             let Span::RollingMs(span_ms) = spec.span else {

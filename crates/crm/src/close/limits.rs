@@ -26,7 +26,7 @@ pub const fn charges(verb: Verb) -> &'static [Charge] {
         Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone => SEARCHES,
         Verb::Create => CREATIONS,
         Verb::UpsertByKey | Verb::UpdateById | Verb::UpdateByKey => UPDATES,
-        Verb::List => LISTINGS,
+        Verb::List | Verb::Probe => LISTINGS,
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) fn lack(verb: Verb, item: &Item) -> Option<&'static str> {
         Verb::UpdateById if empty(&item.crm_id) => Some("the item has no CRM id"),
         Verb::ReadByEmail if address(item).is_none() => Some("the item has no e-mail address"),
         Verb::SearchByPhone if item.phone.is_none() => Some("the item has no phone number"),
-        Verb::ReadByKey | Verb::UpsertByKey | Verb::UpdateByKey | Verb::Create
+        Verb::ReadByKey | Verb::UpsertByKey | Verb::UpdateByKey | Verb::Create | Verb::Probe
             if item.key.is_empty() =>
         {
             Some("the item has no key")
@@ -64,9 +64,18 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
     match operation.verb {
         Verb::ReadByKey => {
             let keys = items().map(|item| item.key.clone());
-            batch_read(&base, KEY_PROPERTY, keys)
+            batch_read(&base, KEY_PROPERTY, &CONTACT_PROPERTIES, keys)
         }
-        Verb::ReadByEmail => batch_read(&base, "email", items().filter_map(address)),
+        Verb::Probe => {
+            let keys = items().map(|item| item.key.clone());
+            batch_read(&base, KEY_PROPERTY, &[KEY_PROPERTY], keys)
+        }
+        Verb::ReadByEmail => batch_read(
+            &base,
+            "email",
+            &CONTACT_PROPERTIES,
+            items().filter_map(address),
+        ),
         Verb::SearchByPhone => post(format!("{base}/search"), &search(items())),
         Verb::UpsertByKey => batch(
             format!("{base}/batch/upsert"),
@@ -183,13 +192,18 @@ fn search<'a>(items: impl Iterator<Item = &'a Item>) -> Value {
     json!({"filterGroups": groups, "properties": CONTACT_PROPERTIES, "limit": SEARCH_RESULTS})
 }
 
-/// Reads contacts by a unique property, each value once: HubSpot refuses a batch that names a record twice.
-fn batch_read(base: &str, property: &str, values: impl Iterator<Item = String>) -> HttpRequest {
+/// Reads `wanted` of records by a unique property, each value once: HubSpot refuses a batch that names a record twice.
+fn batch_read(
+    base: &str,
+    property: &str,
+    wanted: &[&str],
+    values: impl Iterator<Item = String>,
+) -> HttpRequest {
     let values: BTreeSet<String> = values.collect();
     let inputs: Vec<Value> = values.iter().map(|value| json!({"id": value})).collect();
     post(
         format!("{base}/batch/read"),
-        &json!({"idProperty": property, "properties": CONTACT_PROPERTIES, "inputs": inputs}),
+        &json!({"idProperty": property, "properties": wanted, "inputs": inputs}),
     )
 }
 

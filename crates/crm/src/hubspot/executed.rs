@@ -18,6 +18,7 @@ pub(crate) fn executed(
 ) -> Option<Interpretation> {
     match operation.verb {
         Verb::ReadByKey => read_by_key(operation, document),
+        Verb::Probe => read_by_key(operation, document).map(probed),
         Verb::ReadByEmail => read_by_email(operation, document),
         Verb::SearchByPhone => searched(operation, document),
         Verb::List => listed(operation, document),
@@ -25,6 +26,21 @@ pub(crate) fn executed(
             written(operation, document)
         }
     }
+}
+
+/// What was found by our key, as a probe says it.
+pub(crate) fn probed(mut read: Interpretation) -> Interpretation {
+    for item in &mut read.items {
+        if let ItemOutcome::Matches(found) = item {
+            *item = match found.first() {
+                Some(found) => ItemOutcome::Done {
+                    crm_id: found.crm_id.clone(),
+                },
+                None => ItemOutcome::Gone,
+            };
+        }
+    }
+    read
 }
 
 /// The records of a body; none if it isn't one of records.

@@ -152,7 +152,7 @@ fn response(
 const fn reads(verb: Verb) -> bool {
     matches!(
         verb,
-        Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone | Verb::List
+        Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone | Verb::List | Verb::Probe
     )
 }
 
@@ -203,6 +203,7 @@ fn refused_with(operation: &Operation, status: u16, refusal: Refusal<'_>) -> Int
         (Kind::NotFound, Verb::ReadByEmail | Verb::ReadByKey) => {
             refused(operation, ItemOutcome::Matches(Vec::new()))
         }
+        (Kind::NotFound, Verb::Probe) => refused(operation, ItemOutcome::Gone),
         // No path for a search or listing: the address isn't HubSpot's.
         (Kind::NotFound, Verb::SearchByPhone | Verb::List) => unsure(operation),
         _ => refused(operation, refusal.outcome(status)),

@@ -16,6 +16,7 @@ pub mod properties;
 mod refusal;
 pub mod setup;
 
+use callflume_core::effect::Object;
 use callflume_core::vendor::{
     Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Vendor, Verb,
 };
@@ -46,28 +47,34 @@ impl Vendor for HubSpot {
 
     /// 100 inputs for the batch endpoints, of reads too; 50 numbers for a search, whose body then stays within the 3,000
     /// characters that HubSpot's search guide allows, however long the numbers are; one page for a listing.
-    fn batch_max(&self, verb: Verb) -> usize {
+    fn batch_max(&self, verb: Verb, _object: Object) -> usize {
         match verb {
             Verb::ReadByKey
             | Verb::ReadByEmail
             | Verb::UpsertByKey
             | Verb::UpdateById
             | Verb::UpdateByKey
-            | Verb::Create => 100,
+            | Verb::Create
+            | Verb::Probe => 100,
             Verb::SearchByPhone => 50,
             Verb::List => 1,
         }
     }
 
     /// Searches have a window of their own and are exempt from the ten-second one; everything counts in the day.
-    fn windows(&self, verb: Verb) -> &'static [Charge] {
+    fn windows(&self, verb: Verb, _object: Object) -> &'static [Charge] {
         match verb {
             Verb::SearchByPhone => limits::SEARCH_CHARGES,
             _ => limits::CHARGES,
         }
     }
 
-    fn observe(&self, verb: Verb, headers: &[(String, String)]) -> Vec<Observation> {
+    fn observe(
+        &self,
+        verb: Verb,
+        _object: Object,
+        headers: &[(String, String)],
+    ) -> Vec<Observation> {
         observe::observe(verb, headers)
     }
 

@@ -90,7 +90,7 @@ pub const fn charges(verb: Verb) -> &'static [Charge] {
     const RECORDS: &[Charge] = &[Charge::one(BURST), tokens(10)];
     match verb {
         Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone => SEARCHES,
-        Verb::List => LISTINGS,
+        Verb::List | Verb::Probe => LISTINGS,
         Verb::UpdateById => PERSONS,
         Verb::UpsertByKey | Verb::UpdateByKey | Verb::Create => RECORDS,
     }

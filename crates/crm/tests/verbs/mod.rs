@@ -2,7 +2,7 @@
 
 use callflume_core::vendor::Verb;
 
-pub(crate) const VERBS: [(&str, Verb); 8] = [
+pub(crate) const VERBS: [(&str, Verb); 9] = [
     ("read_by_key", Verb::ReadByKey),
     ("read_by_email", Verb::ReadByEmail),
     ("search_by_phone", Verb::SearchByPhone),
@@ -11,4 +11,5 @@ pub(crate) const VERBS: [(&str, Verb); 8] = [
     ("update_by_key", Verb::UpdateByKey),
     ("create", Verb::Create),
     ("list", Verb::List),
+    ("probe", Verb::Probe),
 ];
