@@ -9,12 +9,19 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use async_nats::jetstream::{self, stream};
+use callflume_core::account::AccountId;
 use callflume_core::event::{ContentType, Event, decode};
+use callflume_core::foreign::{
+    Granted, PermitAsk, PermitReply, PermitSettle, Subject, Throttled, Wait,
+};
 use callflume_core::lane::Lane;
+use callflume_core::quota::Settlement;
 use callflume_testkit::Server;
+use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -53,10 +60,10 @@ struct Example {
     _folder: tempfile::TempDir,
 }
 
-#[tokio::test]
-async fn python() {
+/// Where the Python examples' libraries are.
+async fn python_libraries() -> PathBuf {
     let source = examples().join("python");
-    let libraries = installed(&source, "python", &["requirements.txt"], async |folder| {
+    installed(&source, "python", &["requirements.txt"], async |folder| {
         run(
             "python3",
             "install Python 3.8 or newer with pip (Debian: apt-get install python3 python3-pip)",
@@ -70,7 +77,13 @@ async fn python() {
         .await;
     })
     .await
-    .join("libraries");
+    .join("libraries")
+}
+
+#[tokio::test]
+async fn python() {
+    let source = examples().join("python");
+    let libraries = python_libraries().await;
     let folder = tempfile::tempdir().unwrap();
     let program = copied(&source.join("publish.py"), folder.path());
     follows_the_contract(&Example {
@@ -80,6 +93,90 @@ async fn python() {
         _folder: folder,
     })
     .await;
+}
+
+/// An owner and a CRM that play their parts once: the ask has to wait, then a permit, a request, a refusal of the CRM.
+#[tokio::test]
+async fn python_asks_for_a_permit_before_it_sends_and_says_what_came_of_it() {
+    let libraries = python_libraries().await;
+    let server = Server::start().await.unwrap();
+    let owner = async_nats::connect(server.url()).await.unwrap();
+    let account: AccountId = "acme".parse().unwrap();
+    let mut asks = owner.subscribe(Subject::Ask.of(&account)).await.unwrap();
+    let mut settlements = owner.subscribe(Subject::Settle.of(&account)).await.unwrap();
+    owner.flush().await.unwrap();
+    let crm = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/contacts?limit=1", crm.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let example = Command::new("python3")
+        .arg(copied(
+            &examples().join("python/ask_permit.py"),
+            folder.path(),
+        ))
+        .args([
+            &url,
+            "--account",
+            "acme",
+            "--lane",
+            "op",
+            "--window",
+            "search",
+        ])
+        .args(["--window", "daily", "--server", server.url()])
+        .env("PYTHONPATH", libraries)
+        .env("CRM_TOKEN", "word")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+
+    let story = async {
+        let wait = Wait {
+            wait_ms: 20,
+            window: "search".to_owned(),
+        };
+        let granted = Granted::new("p-1".to_owned(), 0, 3_000);
+        for reply in [PermitReply::Wait(wait), PermitReply::Granted(granted)] {
+            let message = asks.next().await.unwrap();
+            let ask = PermitAsk::read(&message.payload).unwrap();
+            assert_eq!(ask.lane, Lane::Op);
+            let price: Vec<(&str, u32)> = ask
+                .windows
+                .iter()
+                .map(|(name, cost)| (name.as_str(), *cost))
+                .collect();
+            assert_eq!(price, [("daily", 1), ("search", 1)]);
+            let body = serde_json::to_vec(&reply).unwrap();
+            let to = message.reply.unwrap();
+            owner.publish(to, body.into()).await.unwrap();
+        }
+        let (mut request, _) = crm.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(request.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.starts_with("GET /contacts?limit=1 "), "{head}");
+        assert!(head.contains("Authorization: Bearer word"), "{head}");
+        let answer = "HTTP/1.1 429 Too Many\r\nX-Left: 0\r\nContent-Length: 0\r\n\r\n";
+        request.write_all(answer.as_bytes()).await.unwrap();
+        let settle = settlements.next().await.unwrap();
+        PermitSettle::read(&settle.payload).unwrap()
+    };
+    let (output, settle) = timeout(PUBLISHED_WITHIN, async {
+        tokio::join!(example.wait_with_output(), story)
+    })
+    .await
+    .unwrap();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(
+        (settle.permit.as_str(), settle.outcome),
+        ("p-1", Settlement::Answered)
+    );
+    assert_eq!(settle.throttled, Some(Throttled::default()));
+    assert_eq!(settle.headers.get("X-Left").map(String::as_str), Some("0"));
 }
 
 #[tokio::test]

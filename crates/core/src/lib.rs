@@ -15,6 +15,7 @@ pub mod config;
 pub mod dispatcher;
 pub mod effect;
 pub mod event;
+pub mod foreign;
 pub mod lane;
 pub mod ownership;
 pub mod plan;

@@ -33,6 +33,21 @@ pub enum Verb {
     Probe,
 }
 
+impl Verb {
+    /// All verbs.
+    pub const ALL: [Self; 9] = [
+        Self::ReadByKey,
+        Self::ReadByEmail,
+        Self::SearchByPhone,
+        Self::UpsertByKey,
+        Self::UpdateById,
+        Self::UpdateByKey,
+        Self::Create,
+        Self::List,
+        Self::Probe,
+    ];
+}
+
 /// What may be done after a write whose outcome is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {

@@ -5,6 +5,7 @@
 //! the successor can bear.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 use callflume_core::account::AccountId;
@@ -16,7 +17,7 @@ use callflume_core::time::{Now, Tick, WallTime};
 use callflume_core::vendor::Answer;
 use callflume_jetstream::clock::BrokerClock;
 use callflume_jetstream::consumer::{AccountConsumer, ConsumerSettings};
-use callflume_jetstream::lease::{Lease, LeaseError, Leases};
+use callflume_jetstream::lease::{Lease, Leases};
 use callflume_jetstream::{Broker, dead};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -24,6 +25,8 @@ use tokio::task::JoinSet;
 use crate::advice::Advertiser;
 use crate::http::Sender;
 use crate::lane::{self, Command, HeldMessages};
+use crate::permits::{self, Asks};
+use crate::renewal::renew;
 use crate::secret;
 use crate::setup::setup;
 use crate::status::AccountStatus;
@@ -139,36 +142,6 @@ pub(crate) async fn run(
     }
 }
 
-/// Renews the lease until it is lost (`None`) or the work is finished.
-async fn renew(
-    leases: &Leases,
-    mut lease: Lease,
-    ttl: Duration,
-    until: watch::Sender<Instant>,
-    mut finish: oneshot::Receiver<()>,
-) -> Option<Lease> {
-    // Four chances within a lease.
-    let every = ttl / 5;
-    loop {
-        tokio::select! {
-            finished = &mut finish => return finished.is_ok().then_some(lease),
-            () = tokio::time::sleep(every) => {}
-        }
-        match leases.renew(&mut lease, ttl).await {
-            Ok(()) => {
-                until.send_replace(lease.held_until());
-            }
-            Err(LeaseError::Lost { .. } | LeaseError::Held { .. }) => return None,
-            Err(LeaseError::Failed(error)) => {
-                tracing::warn!(%error, "a lease could not be renewed; trying again");
-            }
-        }
-        if lease.left(Instant::now()).is_zero() {
-            return None;
-        }
-    }
-}
-
 struct Task {
     shared: Shared,
     account: AccountId,
@@ -178,6 +151,7 @@ struct Task {
     sender: Sender,
     consumers: [AccountConsumer; 2],
     held: [HeldMessages; 2],
+    asks: Asks,
     lanes: [mpsc::UnboundedSender<Command>; 2],
     floors: [watch::Sender<u64>; 2],
     inputs: mpsc::Receiver<Input>,
@@ -226,7 +200,8 @@ impl Task {
         let journal = store.journals.read(&account).await?;
         let journal_revision = journal.as_ref().map(|stored| stored.revision);
         let sender = Sender::new(&config)?;
-        let seed = u64::try_from(shared.started.elapsed().as_nanos()).unwrap_or(0);
+        // Its keys are the system's randomness: permits have names that nobody guesses.
+        let seed = RandomState::new().hash_one(account.as_str());
         let setup = setup(
             &account,
             &config,
@@ -249,6 +224,13 @@ impl Task {
             ));
             send
         });
+        let asks = Asks::default();
+        tasks.spawn(permits::listen(
+            shared.broker.clone(),
+            account.clone(),
+            asks.clone(),
+            report.clone(),
+        ));
         let floors = Lane::ALL.map(|lane| {
             let (send, floor) = watch::channel(floors[lane as usize]);
             tasks.spawn(save_floors(store.clone(), account.clone(), lane, floor));
@@ -265,6 +247,7 @@ impl Task {
             sender,
             consumers,
             held,
+            asks,
             lanes,
             floors,
             inputs,
@@ -489,6 +472,14 @@ impl Task {
                 self.alerts.remove(&code);
             }
             Output::Advice(advised) => self.advertiser.advise(advised, wall_now()),
+            Output::PermitAnswered { ask, reply } => {
+                if let Some(publish) =
+                    self.asks
+                        .answer(&self.shared.broker, ask, &reply, *self.lease_until.borrow())
+                {
+                    self.tasks.spawn(publish);
+                }
+            }
             Output::Stopped => {}
         }
     }
@@ -561,6 +552,7 @@ impl Task {
             resident_en,
             requests: counters.requests,
             throttled: counters.throttled,
+            lent: counters.lent,
             done: counters.done,
             merged: counters.merged,
             superseded: counters.superseded,

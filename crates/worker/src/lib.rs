@@ -8,8 +8,10 @@
 //! | --- | --- |
 //! | `fleet` | heartbeat, who owns what, starting and stopping account tasks |
 //! | `account` | one owned account: dispatcher, lease, inputs and outputs |
+//! | `renewal` | keeping its lease |
 //! | `advice` | advice for diallers, published |
 //! | `status` | what is said of an owned account |
+//! | `permits` | permits for other processes on the credential, asked for by request/reply |
 //! | `lane` | pulling from one consumer, setting it back |
 //! | `store` | reading and writing ledger, contacts, floors, journal, dead letters |
 //! | `http` | one request, one answer |
@@ -27,6 +29,8 @@ mod fleet;
 mod http;
 mod janitor;
 mod lane;
+mod permits;
+mod renewal;
 mod secret;
 pub mod services;
 mod setup;

@@ -6,6 +6,8 @@
 //! | `svc.worker.v1.warm.<account>` | its owner | empty | [`Accepted`] |
 //! | `svc.worker.v1.resume.<account>` | its owner | empty | [`Accepted`] |
 //!
+//! Permits for other processes on an account's credential are a service of their own: module `permits`.
+//!
 //! A worker that doesn't own the account is silent, so the asker's time-out means that nobody owns it.
 
 use std::collections::BTreeSet;

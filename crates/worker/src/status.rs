@@ -22,6 +22,9 @@ pub struct AccountStatus {
     /// Of these, throttled by the CRM.
     #[serde(default)]
     pub throttled: u64,
+    /// Permits granted to other processes on the credential since the takeover.
+    #[serde(default)]
+    pub lent: u64,
     /// Effects done since the takeover.
     #[serde(default)]
     pub done: u64,

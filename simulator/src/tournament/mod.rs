@@ -14,6 +14,7 @@
 //! | `vendor` | the translation between dispatcher and door |
 //! | `broker` | streams, consumers and buckets of one account |
 //! | `world`, `shell`, `fleet` | what happens when; a worker's shell; who owns what |
+//! | `foreign` | a process that asks for permits on the same credential |
 //! | `strategies` | the limiters |
 //! | `direct` | the integration without queue and limiter |
 //! | `outcome` | figures of one run |
@@ -25,6 +26,7 @@ mod compare;
 mod direct;
 mod door;
 mod fleet;
+mod foreign;
 mod outcome;
 mod report;
 mod run;

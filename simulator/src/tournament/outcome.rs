@@ -22,6 +22,8 @@ pub(super) struct End {
     /// Whether nothing waits any more.
     pub(super) finished: bool,
     pub(super) ownerless_us_max: u64,
+    /// Requests that a foreign process wanted to send, and sent.
+    pub(super) foreign: (u64, u64),
 }
 
 /// The figures of one strategy, scenario and seed.
@@ -200,6 +202,10 @@ pub(super) fn figures(
                     .filter(|item| !end.door.refuses(**item))
                     .count() as u64
             }),
+        ),
+        (
+            Measure::ForeignPercent,
+            100.0 * sum(&|_, end| end.foreign.1) / sum(&|_, end| end.foreign.0).max(1.0),
         ),
         (
             Measure::OwnerlessMs,

@@ -137,6 +137,8 @@ fn ends(
                     dead: std::collections::BTreeSet::new(),
                     finished: true,
                     ownerless_us_max: 0,
+                    // There is nobody to ask.
+                    foreign: (0, 0),
                 }
             })
             .collect());
@@ -154,6 +156,7 @@ fn ends(
             door: account.door,
             dead: account.broker.dead,
             ownerless_us_max: account.ownerless_us_max,
+            foreign: (account.foreign.wished, account.foreign.sent),
         })
         .collect())
 }

@@ -83,6 +83,8 @@ pub enum Measure {
     RefusedWithoutLetter,
     /// Valid items with a dead letter.
     ValidDead,
+    /// Requests of the foreign process that got a permit, percent of those it asked one for.
+    ForeignPercent,
     /// Longest time an account was without owner in one move, milliseconds.
     OwnerlessMs,
 }
@@ -112,6 +114,7 @@ impl Measure {
             Self::Repeated => "valid items sent again after success",
             Self::RefusedWithoutLetter => "refused items without dead letter",
             Self::ValidDead => "valid items with dead letter",
+            Self::ForeignPercent => "foreign requests sent, % of those wished for",
             Self::OwnerlessMs => "longest time without owner, ms",
         }
     }
@@ -183,6 +186,8 @@ pub struct Scenario {
     pub(super) invalid_percent: u64,
     pub(super) door: DoorConfig,
     pub(super) owners: Owners,
+    /// Requests per second that a foreign process asks permits for; 0 for none.
+    pub(super) foreign_per_s: u64,
 }
 
 impl Scenario {
@@ -238,6 +243,7 @@ const BASE: Scenario = Scenario {
     invalid_percent: 0,
     door: DoorConfig::EVEN,
     owners: Owners::One,
+    foreign_per_s: 0,
 };
 
 /// All scenarios, by letter.
@@ -336,12 +342,14 @@ pub static SCENARIOS: [Scenario; 10] = [
     },
     Scenario {
         letter: 'I',
-        title: "four workers, clocks ± 125 ms, ownership moves every 15 s",
+        title: "four workers, clocks ± 125 ms, ownership moves every 15 s, a foreign process asks for permits",
         criteria: &[
             none(Measure::OverLimit),
             none(Measure::Lost),
             at_most(Measure::DrainRatio, 1.4),
+            at_least(Measure::ForeignPercent, 95.0),
         ],
+        foreign_per_s: 2,
         owners: Owners::HandedOn {
             workers: 4,
             every_s: 15,

@@ -81,6 +81,7 @@ impl World<'_> {
                     },
                 );
             }
+            Output::PermitAnswered { ask, reply } => self.permit_answered(account, ask, reply),
             Output::Stopped => self.stopped(account),
             Output::Alert { .. } | Output::AlertOver { .. } | Output::Advice(_) => {}
             output => {

@@ -14,7 +14,7 @@ use super::scenarios::{LIMIT, SPAN_S};
 
 /// Names of the windows.
 pub(super) const WINDOW: &str = "ten_secondly";
-const DAILY: &str = "daily";
+pub(super) const DAILY: &str = "daily";
 /// Every request counts in both.
 const CHARGES: [Charge; 2] = [Charge::one(0), Charge::one(1)];
 const HEADERS: [(&str, &str); 2] = [

@@ -18,6 +18,7 @@ use callflume_core::vendor::Vendor;
 
 use super::broker::Broker;
 use super::door::Door;
+use super::foreign;
 use super::run::Error;
 use super::scenarios::{DAY_ENDS_S, LEASE_S, Owners, Scenario};
 use super::strategies::Strategy;
@@ -98,6 +99,10 @@ pub(super) enum Happening {
     HeartbeatEnds {
         worker: usize,
     },
+    Foreign {
+        account: usize,
+        step: foreign::Step,
+    },
 }
 
 /// An account's dispatcher in its worker.
@@ -125,6 +130,7 @@ pub(super) struct Account {
     /// Worker that holds the lease.
     pub(super) lease: Option<usize>,
     pub(super) settled: bool,
+    pub(super) foreign: foreign::Process,
     inbox: VecDeque<Input>,
 }
 
@@ -242,6 +248,7 @@ impl Account {
             ownerless_us_max: 0,
             lease: None,
             settled: false,
+            foreign: foreign::Process::default(),
             inbox: VecDeque::new(),
         }
     }
@@ -276,6 +283,7 @@ impl World<'_> {
                 }
             }
         }
+        self.begin_foreign();
         if let Owners::Fleet { grow_s, shrink_s } = self.scenario.owners {
             self.begin_fleet(grow_s * SECOND_US, shrink_s * SECOND_US);
             return;
@@ -367,6 +375,7 @@ impl World<'_> {
             Happening::Look { worker } => self.look(worker),
             Happening::Join { worker } => self.join(worker),
             Happening::Leave { worker, killed } => self.leave(worker, killed),
+            Happening::Foreign { account, step } => self.foreign(account, step),
             Happening::LeaseEnds { account, life } => {
                 if self.accounts[account].life == life {
                     self.accounts[account].lease = None;

@@ -1,5 +1,6 @@
 //! The roles of `nats/roles.conf`: each may do what it is for, and no more.
 
+use callflume_core::foreign::PermitReply;
 use callflume_core::quota::{Advice, AdviceMessage};
 use callflume_testkit::{Server, wait_for};
 use futures_util::StreamExt as _;
@@ -10,7 +11,26 @@ use crate::program::{DEADLINE, Program, account, finish, signal};
 
 const ROLES: &str = include_str!("../../../../nats/roles.conf");
 
-const ROLES_IN_USE: [&str; 5] = ["publisher", "worker", "operator", "replayer", "admin"];
+const ROLES_IN_USE: [&str; 6] = [
+    "publisher",
+    "worker",
+    "quota",
+    "operator",
+    "replayer",
+    "admin",
+];
+
+/// A connection of this role, without Callflume's own client.
+async fn connect(server: &Server, role: &str) -> async_nats::Client {
+    async_nats::ConnectOptions::with_user_and_password(
+        format!("callflume-{role}"),
+        format!("{role}-word"),
+    )
+    .custom_inbox_prefix(format!("_INBOX_{role}"))
+    .connect(server.url())
+    .await
+    .unwrap()
+}
 
 fn write(program: &Program, role: &str, crm: &str) {
     program.write(
@@ -59,14 +79,7 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     admin("provision").await.expect(0).says("nothing to change");
     admin("account prepare acme --apply").await.expect(0);
     // A dialler, with a publisher's rights, hears what it is advised.
-    let dialler = async_nats::ConnectOptions::with_user_and_password(
-        "callflume-publisher".to_owned(),
-        "publisher-word".to_owned(),
-    )
-    .custom_inbox_prefix("_INBOX_publisher")
-    .connect(server.url())
-    .await
-    .unwrap();
+    let dialler = connect(&server, "publisher").await;
     let mut advice = dialler.subscribe("advice.v1.acme").await.unwrap();
     dialler.flush().await.unwrap();
     let worker = program
@@ -124,6 +137,23 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
         serde_json::to_value(&told).unwrap()
     );
 
+    // Another process on the credential asks for a permit and gives it back.
+    let process = connect(&server, "quota").await;
+    let ask = r#"{"lane":"op","windows":{"ten_secondly":1,"daily":1}}"#;
+    let reply = process
+        .request("svc.quota.v1.ask.acme", ask.into())
+        .await
+        .unwrap();
+    let PermitReply::Granted(granted) = serde_json::from_slice(&reply.payload).unwrap() else {
+        panic!("{reply:?}");
+    };
+    let settle = json!({"permit": granted.permit, "outcome": "not_sent"}).to_string();
+    process
+        .publish("svc.quota.v1.settle.acme", settle.into())
+        .await
+        .unwrap();
+    process.flush().await.unwrap();
+
     wait_for("both letters replayed", DEADLINE, async || {
         // A letter whose event ended just now is left for the next run.
         let ran = replayer("dead replay 1 2 --json").await;
@@ -155,6 +185,17 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     assert_eq!(refused, Vec::<&str>::new());
 
     // And no more.
+    for subject in ["voice.v1.op.acme.call_ended", "svc.worker.v1.resume.acme"] {
+        process.publish(subject, "{}".into()).await.unwrap();
+    }
+    process.flush().await.unwrap();
+    wait_for("the server's refusals", DEADLINE, async || {
+        let log = std::fs::read_to_string(server.log_file()).unwrap();
+        let refused = log.lines().filter(|line| line.contains("Violation"));
+        (refused.count() == 2).then_some(())
+    })
+    .await
+    .unwrap();
     program
         .run_with(
             "--config operator.toml publish --account acme -",

@@ -95,7 +95,12 @@ impl Dispatcher {
     }
 
     /// What the answer means for the account; answers how long an item that was not executed waits.
-    fn account_signal(&mut self, now: Now, permit: PermitId, signal: &AccountSignal) -> u64 {
+    pub(super) fn account_signal(
+        &mut self,
+        now: Now,
+        permit: PermitId,
+        signal: &AccountSignal,
+    ) -> u64 {
         if !matches!(signal, AccountSignal::Failing) {
             self.failing = 0;
         }

@@ -6,6 +6,7 @@ use crate::account::AccountId;
 use crate::codes::Code;
 use crate::config::AccountConfig;
 use crate::event::ContentType;
+use crate::foreign::{PermitAsk, PermitReply, PermitSettle};
 use crate::lane::Lane;
 use crate::quota::Advised;
 use crate::record::{ContactRecord, JournalRecord, LedgerRecord};
@@ -34,6 +35,9 @@ impl Default for Bounds {
 pub type RecordingId = u64;
 /// Names a request in flight.
 pub type RequestId = u64;
+
+/// Names an ask for a permit that waits for its answer.
+pub type AskId = u64;
 
 /// A message of an account's consumer.
 #[derive(Debug, Clone)]
@@ -105,6 +109,15 @@ pub enum Input {
         /// Whether it is surely stored.
         stored: bool,
     },
+    /// A process that is not Callflume asks for a permit; answered with [`Output::PermitAnswered`].
+    PermitAsked {
+        /// The ask's name, the shell's own.
+        ask: AskId,
+        /// What is asked for.
+        wish: PermitAsk,
+    },
+    /// It says what came of one.
+    PermitSettled(PermitSettle),
     /// Read the CRM's contacts into the cache.
     Warm,
     /// The operator says that the account's trouble is over.
@@ -195,6 +208,14 @@ pub enum Output {
     },
     /// What an outbound dialler is advised to do from now on. Until the first, that is to go on.
     Advice(Advised),
+    /// The answer to a process that asked for a permit. A grant is told only while the lease stands; one that is not
+    /// told is never used.
+    PermitAnswered {
+        /// The ask's name.
+        ask: AskId,
+        /// The answer.
+        reply: PermitReply,
+    },
     /// Everything is finished, after [`Input::Stop`].
     Stopped,
 }
@@ -238,8 +259,10 @@ pub struct Counters {
     pub delivered: u64,
     /// Requests sent.
     pub requests: u64,
-    /// Requests the CRM throttled.
+    /// Requests the CRM throttled, those of foreign processes among them.
     pub throttled: u64,
+    /// Permits granted to foreign processes.
+    pub lent: u64,
     /// Effects done.
     pub done: u64,
     /// Effects merged into a later one.
@@ -269,7 +292,7 @@ pub struct Setup {
     pub windows: Vec<WindowSpec>,
     /// Memory bounds.
     pub bounds: Bounds,
-    /// Seed of its jitter.
+    /// Seed of its jitter and of the names of permits; another one, and nobody else's, in each term.
     pub seed: u64,
     /// Floors saved by the predecessor, per lane in [`Lane::ALL`]'s order; 0 for none.
     pub floors: [u64; 2],

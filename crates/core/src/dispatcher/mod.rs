@@ -25,6 +25,7 @@
 //! | `warm` | reading all contacts of the CRM |
 //! | `send` | jobs to requests, permits, locks |
 //! | `answer` | what an answer means for the account, and whose it is |
+//! | `foreign` | permits for processes that are not Callflume; `desk`: what is remembered of them |
 //! | `day` | alerts and advice about the day's limit |
 //! | `finish` | recording ends, dead letters, acknowledging |
 
@@ -33,7 +34,9 @@ mod answer;
 mod claims;
 mod contacts;
 mod day;
+mod desk;
 mod finish;
+mod foreign;
 mod intake;
 mod io;
 mod send;
@@ -45,9 +48,10 @@ mod writes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use self::desk::Desk;
 pub use self::io::{
-    Bounds, ContactWrite, Counters, DeadLetter, Delivery, Input, Output, RecordingId, RequestId,
-    Setup,
+    AskId, Bounds, ContactWrite, Counters, DeadLetter, Delivery, Input, Output, RecordingId,
+    RequestId, Setup,
 };
 use self::state::{Claim, ContactState, Job, JobId, LaneState, Pool, Record, Recording, Sent};
 use crate::account::AccountId;
@@ -69,6 +73,7 @@ pub struct Dispatcher {
     published: Vec<WindowSpec>,
     planner: Planner,
     limiter: Box<dyn Limiter>,
+    desk: Desk,
     bounds: Bounds,
     seed: Seed,
     lanes: [LaneState; 2],
@@ -150,6 +155,8 @@ impl Dispatcher {
         now: Now,
     ) -> Result<Self, BadConfig> {
         let planner = Planner::new(&setup.config)?;
+        let windows = effective_windows(&setup.config, &setup.windows)?;
+        let desk = Desk::new(&setup.account, windows, setup.seed);
         let mut dispatcher = Self {
             account: setup.account,
             config: setup.config,
@@ -157,6 +164,7 @@ impl Dispatcher {
             published: setup.windows,
             planner,
             limiter,
+            desk,
             bounds: setup.bounds,
             seed: Seed::new(setup.seed),
             lanes: setup.floors.map(LaneState::new),
@@ -213,6 +221,8 @@ impl Dispatcher {
             Input::Answered { request, answer } => self.answered(now, request, &answer),
             Input::Recorded { id, stored } => self.recorded(now, id, stored),
             Input::Journaled { stored } => self.limiter.journaled(now, stored),
+            Input::PermitAsked { ask, wish } => self.permit_asked(now, ask, &wish),
+            Input::PermitSettled(settle) => self.permit_settled(now, settle),
             Input::Warm => self.warm(now),
             Input::Resume => {
                 self.failing = 0;
@@ -263,7 +273,9 @@ impl Dispatcher {
         self.wake = None;
         self.retry_due(now);
         self.advance_changed(now);
+        self.expire_foreign(now);
         self.pump(now);
+        self.answer_waiting(now);
         self.watch_day(now);
         self.demand(now);
         self.save_floors(now);

@@ -14,10 +14,10 @@ use crate::effect::Object;
 use crate::lane::Lane;
 use crate::quota::Grant;
 use crate::time::{Now, Tick};
-use crate::vendor::{Item, Operation, Verb};
+use crate::vendor::{Charge, Item, Operation, Verb};
 
 /// What came of trying to send for a lane.
-enum Tried {
+pub(super) enum Tried {
     /// One request left.
     Sent,
     /// Nothing to send, or nothing allowed.
@@ -117,7 +117,7 @@ impl Dispatcher {
             };
             let mut sent = false;
             for lane in order {
-                match self.try_lane(now, lane) {
+                match self.try_either(now, lane) {
                     Tried::Sent => {
                         sent = true;
                         break;
@@ -129,6 +129,37 @@ impl Dispatcher {
             if !sent {
                 return;
             }
+        }
+    }
+
+    /// Own requests and foreign ones take turns while both wait.
+    fn try_either(&mut self, now: Now, lane: Lane) -> Tried {
+        if self.desk.is_idle() {
+            return self.try_lane(now, lane);
+        }
+        let next = self.desk.is_next(lane);
+        for foreign in [next, !next] {
+            let tried = if foreign {
+                self.try_foreign(now, lane)
+            } else {
+                self.try_lane(now, lane)
+            };
+            match tried {
+                Tried::Nothing => {}
+                Tried::Sent => {
+                    self.desk.left(lane, foreign);
+                    return Tried::Sent;
+                }
+                Tried::Unwritten => return Tried::Unwritten,
+            }
+        }
+        Tried::Nothing
+    }
+
+    /// Has a block of permits written, if that is not under way.
+    pub(super) fn write_block(&mut self, now: Now, charges: &[Charge]) {
+        if let Some(record) = self.limiter.journal_due(now, Some(charges)) {
+            self.outputs.push_back(Output::WriteJournal(record));
         }
     }
 
@@ -148,9 +179,7 @@ impl Dispatcher {
                     return Tried::Sent;
                 }
                 Grant::Unwritten => {
-                    if let Some(record) = self.limiter.journal_due(now, Some(windows)) {
-                        self.outputs.push_back(Output::WriteJournal(record));
-                    }
+                    self.write_block(now, windows);
                     return Tried::Unwritten;
                 }
                 Grant::Wait { until, .. } => {

@@ -12,10 +12,10 @@ const PACED_SPAN_MS: u64 = super::rolling::FINE_SPAN_MS;
 
 /// Spacing of paced requests, percent of span / limit. A permit is held for the trip to the CRM on top of the span, so
 /// requests at exactly the rate never quite fill the window; a little faster, and what binds is the window itself.
-const PACE_PERCENT: u64 = 97;
+const PACE_PERCENT: u64 = 95;
 
 impl Quota {
-    pub(super) fn grant(&mut self, now: Now, lane: Lane, charges: &'static [Charge]) -> Grant {
+    pub(super) fn grant(&mut self, now: Now, lane: Lane, charges: &[Charge]) -> Grant {
         let en_share_due = lane == Lane::En && self.en_is_due();
         if let Some((until, window)) = self.binding(now, lane, charges, en_share_due) {
             return Grant::Wait { until, window };
@@ -29,19 +29,21 @@ impl Quota {
             .iter()
             .map(|charge| self.seat(now, id, *charge))
             .collect();
-        let day = self.days.spend(now.wall, self.day_cost(charges));
+        let day_cost = self.day_cost(charges.iter().copied());
+        let day = self.days.spend(now.wall, day_cost);
         let op_since_en = self.op_since_en;
         self.op_since_en = match lane {
             Lane::Op => op_since_en.saturating_add(1),
             Lane::En => 0,
         };
         if lane == Lane::Op {
-            self.day_took_op(now, self.day_cost(charges));
+            self.day_took_op(now, day_cost);
         }
         // Operational requests don't wait for the pace, but take part in it: else bulk and they together fill the
         // window before its end, and the next operational request finds nothing.
-        for (charge, seat) in charges.iter().zip(&mut seats) {
-            let step = self.pace_ms(now.tick, lane, *charge);
+        for seat in &mut seats {
+            let charge = seat.charge;
+            let step = self.pace_ms(now.tick, lane, charge);
             seat.step_ms = step;
             // A timer that woke late may catch up one step, no more: bulk must not bunch. None in a long window, whose
             // step differs from one request to the next.
@@ -57,7 +59,6 @@ impl Quota {
         self.permits.insert(
             id,
             Permit {
-                charges,
                 seats,
                 lane,
                 block,
@@ -74,6 +75,7 @@ impl Quota {
     /// Takes one window's part of a request.
     fn seat(&mut self, now: Now, id: PermitId, charge: Charge) -> Seat {
         let mut seat = Seat {
+            charge,
             own: 0,
             granted: 0,
             zone: false,
@@ -97,9 +99,8 @@ impl Quota {
     }
 
     /// What a request costs in the day, if there is one that counts it.
-    fn day_cost(&self, charges: &[Charge]) -> u32 {
+    fn day_cost(&self, charges: impl Iterator<Item = Charge>) -> u32 {
         charges
-            .iter()
             .filter(|charge| {
                 self.settings
                     .windows
@@ -144,8 +145,8 @@ impl Quota {
             Lane::Op => self.op_since_en.saturating_sub(1),
             Lane::En => self.op_since_en.saturating_add(held.op_since_en),
         };
-        for (charge, seat) in held.charges.iter().zip(&held.seats) {
-            if let Some(next) = self.en_next.get_mut(charge.window) {
+        for seat in &held.seats {
+            if let Some(next) = self.en_next.get_mut(seat.charge.window) {
                 *next = Tick(next.0.saturating_sub(seat.step_ms));
             }
         }
@@ -156,7 +157,8 @@ impl Quota {
             return;
         };
         let answered = settlement == Settlement::Answered;
-        for (charge, seat) in held.charges.iter().zip(&held.seats) {
+        for seat in &held.seats {
+            let charge = seat.charge;
             if let Some(gate) = self.gates.get_mut(charge.window) {
                 gate.settled(permit, answered);
             }
@@ -192,7 +194,7 @@ impl Quota {
         } else {
             0
         };
-        let day_cost = self.day_cost(held.charges);
+        let day_cost = self.day_cost(held.charges());
         if settlement == Settlement::NotSent {
             self.days.give_back(held.day, day_cost);
             if held.lane == Lane::Op {
@@ -205,7 +207,7 @@ impl Quota {
         }
         self.journal.settle(
             held.block,
-            held.charges,
+            held.charges(),
             settlement != Settlement::NotSent,
             now.broker.plus_ms(late_ms),
         );

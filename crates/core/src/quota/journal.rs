@@ -2,37 +2,18 @@
 //!
 //! Invariant: at any instant the written record counts, for every window, at least the requests that may have left.
 //! A successor therefore never grants too much; it may grant too little for a moment, by one block at most.
-//! A block may be spent for [`BLOCK_VALID_MS`] after the instant written in it; once it is used up or too old and all
-//! its requests are settled, its counts are what was really used.
+//! A block may be spent for [`BLOCK_VALID_MS`] after the instant written in it. Once it is used up or too old its counts
+//! are what was really used, and it is written in parts: what was settled about the same time, and what is still under
+//! way. So one request that is never answered does not make a successor count its neighbours for longer.
 
 use std::collections::BTreeMap;
 
+use super::block::Open;
 use super::folded::Folded;
 use super::{Days, Settings};
 use crate::record::{BLOCK_VALID_MS, Block, JournalRecord, SCHEMA};
 use crate::time::{BrokerTime, Now, Tick};
 use crate::vendor::{Charge, Span};
-
-#[derive(Debug)]
-struct Open {
-    id: u64,
-    taken: Vec<u32>,
-    used: Vec<u32>,
-    in_flight: u32,
-    granted_at: BrokerTime,
-    /// The same instant; the broker's clock may be corrected while the write is in the air.
-    asked_at: Tick,
-    last_settled: Option<BrokerTime>,
-    /// Spendable until then; `None` while its write is in the air, past once it is closed.
-    spend_until: Option<Tick>,
-    closed: bool,
-}
-
-impl Open {
-    const fn is_settled(&self) -> bool {
-        self.closed && self.in_flight == 0
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -117,8 +98,10 @@ impl Journal {
                 })
         })?;
         for charge in charges {
-            if let Some(used) = open.used.get_mut(charge.window) {
-                *used += charge.cost;
+            for counts in [&mut open.used, &mut open.under_way] {
+                if let Some(count) = counts.get_mut(charge.window) {
+                    *count += charge.cost;
+                }
             }
         }
         open.in_flight += 1;
@@ -137,20 +120,17 @@ impl Journal {
         }
     }
 
-    pub(super) fn settle(&mut self, block: u64, charges: &[Charge], sent: bool, at: BrokerTime) {
+    pub(super) fn settle(
+        &mut self,
+        block: u64,
+        charges: impl Iterator<Item = Charge>,
+        sent: bool,
+        at: BrokerTime,
+    ) {
         let Some(open) = self.blocks.get_mut(&block) else {
             return;
         };
-        open.in_flight = open.in_flight.saturating_sub(1);
-        if sent {
-            open.last_settled = Some(open.last_settled.map_or(at, |before| before.max(at)));
-        } else {
-            for charge in charges {
-                if let Some(used) = open.used.get_mut(charge.window) {
-                    *used = used.saturating_sub(charge.cost);
-                }
-            }
-        }
+        open.settle(charges, sent, at);
         if open.is_settled() {
             self.dirty = true;
         }
@@ -176,7 +156,7 @@ impl Journal {
     pub(super) fn due(
         &mut self,
         now: Now,
-        wanted: Option<&'static [Charge]>,
+        wanted: Option<&[Charge]>,
         free: &[u32],
         days: &Days,
         paused_until: Option<BrokerTime>,
@@ -204,11 +184,12 @@ impl Journal {
                 Open {
                     id: new_block,
                     used: vec![0; taken.len()],
+                    under_way: vec![0; taken.len()],
                     taken,
                     in_flight: 0,
                     granted_at: now.broker,
                     asked_at: now.tick,
-                    last_settled: None,
+                    settled: Vec::new(),
                     spend_until: None,
                     closed: false,
                 },
@@ -262,7 +243,7 @@ impl Journal {
         self.blocks.retain(|_, open| {
             !open.is_settled()
                 || open
-                    .last_settled
+                    .last_settled()
                     .is_some_and(|end| folded.keeps(now, open.id, &open.used, open.granted_at, end))
         });
         // An unsettled inherited block counts as settled only after every bound on it.
@@ -280,15 +261,11 @@ impl Journal {
         blocks.extend(self.inherited.iter().cloned());
         let mut unspent = 0;
         for open in self.blocks.values() {
-            let settled = open.is_settled();
-            if settled && open.last_settled.is_none() {
-                continue;
-            }
-            // A closed block spends no more: what it used is what counts. An open one counts in full.
-            let counts = if open.closed {
-                open.used.clone()
-            } else {
-                open.taken.clone()
+            let block = |counts: Vec<u32>, settled_at| Block {
+                id: open.id,
+                counts,
+                granted_at: open.granted_at,
+                settled_at,
             };
             if !open.closed {
                 let of_day = |counts: &[u32]| {
@@ -297,13 +274,16 @@ impl Journal {
                         .unwrap_or(0)
                 };
                 unspent += of_day(&open.taken).saturating_sub(of_day(&open.used));
+                // It may still be spent: it counts in full.
+                blocks.push(block(open.taken.clone(), None));
+                continue;
             }
-            blocks.push(Block {
-                id: open.id,
-                counts,
-                granted_at: open.granted_at,
-                settled_at: if settled { open.last_settled } else { None },
-            });
+            for (last, counts) in &open.settled {
+                blocks.push(block(counts.clone(), Some(*last)));
+            }
+            if open.in_flight > 0 {
+                blocks.push(block(open.under_way.clone(), None));
+            }
         }
         JournalRecord {
             schema: SCHEMA,

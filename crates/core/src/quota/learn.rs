@@ -163,9 +163,9 @@ impl Quota {
     /// The window that an answer most likely means which doesn't say: of those the request counts in, the rolling one
     /// with the least free.
     fn likely_full(&mut self, now: Now, permit: PermitId) -> Option<usize> {
-        let charges = self.permits.get(&permit)?.charges;
-        charges
-            .iter()
+        self.permits
+            .get(&permit)?
+            .charges()
             .map(|charge| charge.window)
             .filter(|&index| {
                 matches!(

@@ -17,7 +17,7 @@ use crate::vendor::{Charge, Observation};
 /// Decides when requests leave. Never waits and never reads a clock; says until when there is nothing to be had.
 pub trait Limiter: Send + Debug {
     /// Asks for one request that costs `charges`: all windows grant it or none does.
-    fn ask(&mut self, now: Now, lane: Lane, charges: &'static [Charge]) -> Grant;
+    fn ask(&mut self, now: Now, lane: Lane, charges: &[Charge]) -> Grant;
 
     /// What the headers of the answer to this request say about the windows.
     fn observe(&mut self, _now: Now, _permit: PermitId, _observations: &[Observation]) {}
@@ -34,7 +34,7 @@ pub trait Limiter: Send + Debug {
     fn settle(&mut self, now: Now, permit: PermitId, settlement: Settlement);
 
     /// An operational request is wished for, whether or not it is granted at once: what the reserve is learned from.
-    fn wished(&mut self, _now: Now, _charges: &'static [Charge]) {}
+    fn wished(&mut self, _now: Now, _charges: &[Charge]) {}
 
     /// Looks at the windows of a day: what is to be told about them.
     fn look(&mut self, _now: Now) -> Told {
@@ -60,11 +60,7 @@ pub trait Limiter: Send + Debug {
 
     /// The journal record to write now, if one is due: a new block because permits are `wanted`, or the settlement of
     /// old ones. At most one is in the air; [`Limiter::journaled`] ends it. Without a journal: never.
-    fn journal_due(
-        &mut self,
-        _now: Now,
-        _wanted: Option<&'static [Charge]>,
-    ) -> Option<JournalRecord> {
+    fn journal_due(&mut self, _now: Now, _wanted: Option<&[Charge]>) -> Option<JournalRecord> {
         None
     }
 

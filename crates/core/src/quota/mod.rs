@@ -18,7 +18,7 @@
 //! | `ask` | granting and settling, turns and pace; `wait`: what binds, and until when |
 //! | `rolling`, `days` | windows |
 //! | `truth`, `learn`, `pause` | what the CRM tells, what it refuses, pauses |
-//! | `journal` | what a successor must know |
+//! | `journal` | what a successor must know; `block`: one block of permits |
 //! | `reserve` | permits that enrichment leaves standing, learned |
 //! | `autopilot`, `arrivals` | the course of a day: forecast, budget and pace; `course`: in the engine, rolling days too |
 //! | `advice` | alerts about a day, advice for diallers |
@@ -29,6 +29,7 @@ pub mod advice;
 pub mod arrivals;
 mod ask;
 pub mod autopilot;
+mod block;
 mod course;
 mod days;
 mod folded;

@@ -1,5 +1,7 @@
 //! What is asked of the engine and told to it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::lane::Lane;
 use crate::time::Tick;
 use crate::vendor::Charge;
@@ -9,7 +11,8 @@ use crate::vendor::Charge;
 pub struct PermitId(pub u64);
 
 /// What came of a granted request, as far as windows are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Settlement {
     /// The CRM answered.
     Answered,
@@ -38,6 +41,8 @@ pub enum Grant {
 /// How a granted request found one of its windows.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seat {
+    /// The window, and what it takes of it.
+    pub(super) charge: Charge,
     /// What we occupied ourselves, itself included.
     pub(super) own: u32,
     /// What had ever been granted in it, itself included.
@@ -51,7 +56,6 @@ pub(super) struct Seat {
 /// What is remembered of a request under way.
 #[derive(Debug)]
 pub(super) struct Permit {
-    pub(super) charges: &'static [Charge],
     pub(super) seats: Vec<Seat>,
     pub(super) lane: Lane,
     pub(super) block: u64,
@@ -68,10 +72,14 @@ pub(super) struct Permit {
 impl Permit {
     /// How it found this window, if it counts there.
     pub(super) fn seat(&self, window: usize) -> Option<Seat> {
-        self.charges
+        self.seats
             .iter()
-            .zip(&self.seats)
-            .find(|(charge, _)| charge.window == window)
-            .map(|(_, seat)| *seat)
+            .find(|seat| seat.charge.window == window)
+            .copied()
+    }
+
+    /// What it costs.
+    pub(super) fn charges(&self) -> impl Iterator<Item = Charge> + '_ {
+        self.seats.iter().map(|seat| seat.charge)
     }
 }

@@ -3,21 +3,20 @@
 //! While enrichment fills a window, a permit comes back once per step (span / limit). Operational requests take from
 //! the reserve, steps refill it. So the reserve that *would have been* enough can be counted exactly: a level that
 //! rises by the cost of every operational request and falls with the steps. [`Reserve`] keeps the highest such level of
-//! each stretch of one span, counts one more request of the same kind on top, and leaves standing the larger of this
-//! stretch's and the last one's, half of the one's before. A burst is therefore answered at once, and forgotten three
-//! spans later.
+//! each stretch of one span and leaves standing the larger of this stretch's and the last one's, half of the one's
+//! before. A burst is therefore answered at once, and forgotten three spans later.
 //!
 //! What it costs and buys, 190 permits per 10 s full of enrichment, operational requests as a Poisson stream (2,000
 //! spans, floor 3; "waiting" are operational requests that found the reserve empty):
 //!
 //! | operational share of the rate | 5 % | 10 % | 20 % | 40 % | 80 % |
 //! | --- | --- | --- | --- | --- | --- |
-//! | left standing, mean | 3.0 | 3.2 | 3.8 | 5.2 | 11 |
-//! | waiting | 0 | 0 | 0 | 0 | 0 |
+//! | left standing, mean | 3.0 | 3.0 | 3.1 | 4.0 | 9.4 |
+//! | waiting | 0 | 0.01 % | 0.15 % | 0.5 % | 0.8 % |
 //! | waiting, fixed reserve of 2 | 0.1 % | 0.5 % | 2.3 % | 11 % | 56 % |
 //!
-//! A permit left standing is one that enrichment can't use: 1 / limit of the rate, 0.5 % here. Without the one more on
-//! top 0.6 to 0.9 % wait whatever the share, which is what the last two stretches could not foresee.
+//! A permit left standing is one that enrichment can't use: 1 / limit of the rate, 0.5 % here. One more of the same
+//! kind on top would leave nobody waiting, and cost enrichment more than the half step that those few wait.
 //!
 //! Never more than the larger of the floor and [`CEILING_PERCENT`] of the limit, however hard the storm: beyond,
 //! requests share what comes back. Whole numbers only; the same arrivals give the same answers.

@@ -7,7 +7,7 @@ use crate::time::{Now, Tick};
 use crate::vendor::{Charge, Observation};
 
 impl Limiter for Quota {
-    fn ask(&mut self, now: Now, lane: Lane, charges: &'static [Charge]) -> Grant {
+    fn ask(&mut self, now: Now, lane: Lane, charges: &[Charge]) -> Grant {
         self.grant(now, lane, charges)
     }
 
@@ -33,7 +33,7 @@ impl Limiter for Quota {
         self.ended(now, permit, settlement);
     }
 
-    fn wished(&mut self, now: Now, charges: &'static [Charge]) {
+    fn wished(&mut self, now: Now, charges: &[Charge]) {
         for charge in charges {
             if let Some(Some(reserve)) = self.reserves.get_mut(charge.window) {
                 reserve.arrived(now.tick, charge.cost);
@@ -82,11 +82,7 @@ impl Limiter for Quota {
         usage
     }
 
-    fn journal_due(
-        &mut self,
-        now: Now,
-        wanted: Option<&'static [Charge]>,
-    ) -> Option<JournalRecord> {
+    fn journal_due(&mut self, now: Now, wanted: Option<&[Charge]>) -> Option<JournalRecord> {
         let mut free = Vec::with_capacity(self.caps.len());
         for (index, cap) in self.caps.iter().enumerate() {
             free.push(match self.rolling.get_mut(index) {

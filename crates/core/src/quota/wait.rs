@@ -29,7 +29,7 @@ impl Quota {
         &mut self,
         now: Now,
         lane: Lane,
-        charges: &'static [Charge],
+        charges: &[Charge],
         en_share_due: bool,
     ) -> Option<Binding> {
         let due = |until: &Tick| *until > now.tick;

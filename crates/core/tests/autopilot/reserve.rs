@@ -58,30 +58,30 @@ fn without_operational_requests_the_floor_stands() {
 }
 
 #[test]
-fn a_poisson_stream_of_a_tenth_of_the_rate_needs_two_to_four_and_finds_them() {
+fn a_poisson_stream_of_a_tenth_of_the_rate_needs_two_to_four_and_almost_always_finds_them() {
     for seed in 0..20 {
         let (held, empty) = poisson(seed, 100, 200, None);
         let usual = held.iter().filter(|held| (2..=4).contains(*held)).count();
         assert!(usual * 100 >= held.len() * 97, "{held:?}");
         assert!(held.iter().all(|held| *held <= 6), "{held:?}");
-        assert!(empty <= 3, "seed {seed}: {empty} of 10,000 waited");
+        assert!(empty <= 30, "seed {seed}: {empty} of 10,000 waited");
     }
 }
 
 /// The table at the head of the module.
 #[test]
 fn the_figures_of_its_description_hold() {
-    for (permille, lowest, highest, fixed_two) in [
-        (50, 300, 310, 1..60),
-        (100, 305, 330, 20..100),
-        (200, 360, 400, 150..320),
-        (400, 490, 545, 900..1_250),
-        (800, 900, 1_300, 4_500..7_000),
+    for (permille, lowest, highest, most, fixed_two) in [
+        (50, 300, 302, 3, 1..60),
+        (100, 300, 306, 10, 20..100),
+        (200, 303, 318, 30, 150..320),
+        (400, 385, 412, 80, 900..1_250),
+        (800, 850, 1_000, 120, 4_500..7_000),
     ] {
         let (held, empty) = poisson(7, permille, 400, None);
         let mean = mean_hundredths(&held);
         assert!((lowest..=highest).contains(&mean), "{permille}: {mean}");
-        assert!(empty <= 3, "{permille}: {empty}");
+        assert!(empty <= most, "{permille}: {empty} of 10,000 waited");
         let (_, waiting) = poisson(7, permille, 400, Some(2));
         assert!(fixed_two.contains(&waiting), "{permille}: {waiting}");
     }
@@ -95,11 +95,11 @@ fn a_burst_is_answered_at_once_and_forgotten_within_three_windows() {
     for _ in 0..20 {
         reserve.arrived(Tick(100_000), 1);
     }
-    // One more than came.
-    assert_eq!(reserve.permits(Tick(100_000)), 21);
+    // As many as came.
+    assert_eq!(reserve.permits(Tick(100_000)), 20);
     for (later_ms, low, high) in [
-        (SPAN_MS, 21, 21),
-        (SPAN_MS * 2, 10, 21),
+        (SPAN_MS, 20, 20),
+        (SPAN_MS * 2, 10, 20),
         (SPAN_MS * 3, FLOOR, FLOOR),
         (SPAN_MS * 300, FLOOR, FLOOR),
     ] {
@@ -109,10 +109,10 @@ fn a_burst_is_answered_at_once_and_forgotten_within_three_windows() {
 }
 
 #[test]
-fn dear_requests_leave_room_for_one_more_of_their_kind() {
+fn a_dear_request_leaves_room_for_the_next_of_its_kind() {
     let mut reserve = Reserve::new(1_000, SPAN_MS, FLOOR);
     reserve.arrived(Tick(20_000), 40);
-    assert_eq!(reserve.permits(Tick(20_000)), 80);
+    assert_eq!(reserve.permits(Tick(20_000)), 40);
 }
 
 #[test]

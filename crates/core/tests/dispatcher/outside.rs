@@ -62,6 +62,7 @@ impl World {
             Output::Alert { code, .. } => self.alerts.push(code),
             Output::AlertOver { code } => self.over.push(code),
             Output::Advice(advised) => self.advised.push(advised.advice),
+            Output::PermitAnswered { ask, reply } => self.permit_answered(ask, reply),
             Output::Stopped => self.stopped = true,
         }
     }
@@ -104,6 +105,7 @@ impl World {
                 self.consumers[lane as usize].reset(floor);
                 self.handle(Input::Resynced(lane));
             }
+            Due::Foreign(act) => self.act(act),
             Due::Arrive(request, operation, fate) => {
                 self.arrive(generation, request, &operation, fate);
             }
@@ -148,8 +150,13 @@ impl World {
 
     /// The oracle at the CRM's door.
     fn count_arrival(&mut self, operation: &Operation) {
-        for charge in self.vendor.windows(operation.verb, operation.object) {
-            let index = charge.window;
+        let charges = self.vendor.windows(operation.verb, operation.object);
+        self.count(charges.iter().map(|charge| charge.window));
+    }
+
+    /// One request in these windows.
+    pub(crate) fn count(&mut self, windows: impl Iterator<Item = usize>) {
+        for index in windows {
             let spec = &self.windows[index];
             let Span::RollingMs(span_ms) = spec.span else {
                 continue;

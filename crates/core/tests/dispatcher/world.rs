@@ -20,6 +20,7 @@ use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
 use callflume_core::vendor::{Interpretation, Operation, WindowSpec};
 
 use crate::crm::{Crm, FakeVendor, SharedVendor, windows};
+use crate::others::{Act, Others};
 
 /// 2026-11-25T12:00:00Z, where every world starts.
 pub(crate) const START_MS: i64 = 1_795_608_000_000;
@@ -69,6 +70,8 @@ pub(crate) enum Due {
     Arrive(RequestId, Operation, Fate),
     Store(Output),
     Resync(Lane, u64),
+    /// Of a foreign process: whoever owns the account then.
+    Foreign(Act),
 }
 
 pub(crate) struct World {
@@ -103,6 +106,7 @@ pub(crate) struct World {
     pub(crate) over: Vec<Code>,
     pub(crate) advised: Vec<Advice>,
     pub(crate) stopped: bool,
+    pub(crate) others: Others,
     /// So many stores fail from now on: refused, or stored without saying so.
     pub(crate) refuse_stores: u32,
     pub(crate) silent_stores: u32,
@@ -171,6 +175,7 @@ impl World {
             over: Vec::new(),
             advised: Vec::new(),
             stopped: false,
+            others: Others::default(),
             refuse_stores: 0,
             silent_stores: 0,
             fail_loads: 0,
@@ -208,6 +213,7 @@ impl World {
         }
         let mut setup = self.setup.clone();
         setup.floors = self.floors;
+        setup.seed += self.generation;
         setup.journal.clone_from(&self.journal);
         self.dispatcher = Some(Dispatcher::new(setup, self.now()).unwrap());
         self.drain();

@@ -5,6 +5,7 @@ mod door;
 mod drain;
 mod gate;
 mod halved;
+mod parts;
 mod promises;
 mod shared;
 mod sim;

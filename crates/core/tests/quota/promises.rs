@@ -113,18 +113,18 @@ fn settling_twice_is_harmless() {
 #[test]
 fn a_slow_window_holds_back_only_what_counts_in_it() {
     let (mut quota, now) = halfway(&[], (100, 5, 1_000), 10_000, 0);
-    // (after this many milliseconds, a search, granted): searches are 200 ms apart, others 100 ms; after idling one
-    // step is caught up.
+    // (after this many milliseconds, a search, granted): searches are 95 % of 200 ms apart, others of 100 ms; after
+    // idling one step is caught up.
     for (after_ms, search, expect) in [
         (0, true, true),
         (0, true, true),
         (0, true, false),
         (0, false, true),
         (0, false, true),
-        (99, false, false),
-        (100, false, true),
-        (199, true, false),
-        (200, true, true),
+        (94, false, false),
+        (95, false, true),
+        (189, true, false),
+        (190, true, true),
     ] {
         let then = later(now, now.tick.plus_ms(after_ms));
         let grant = ask(&mut quota, then, Lane::En, windows_of(search));

@@ -130,7 +130,7 @@ impl<P: Pace + 'static> Paced<P> {
 }
 
 impl<P: Pace> Limiter for Paced<P> {
-    fn ask(&mut self, now: Now, _lane: Lane, _charges: &'static [Charge]) -> Grant {
+    fn ask(&mut self, now: Now, _lane: Lane, _charges: &[Charge]) -> Grant {
         if let Some(until) = self.pauses.until.filter(|until| *until > now.tick) {
             return Grant::Wait {
                 until: Some(until),
