@@ -111,6 +111,23 @@ pub struct JournalRecord {
     /// What the autopilot of the daily window knows, if there is such a window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autopilot: Option<AutopilotRecord>,
+    /// What refusals have taught about windows, as far as it still binds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub learned: Vec<LearnedRecord>,
+}
+
+/// What refusals have taught about one window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LearnedRecord {
+    /// Its name in the limit profile.
+    pub window: String,
+    /// What we let ourselves occupy of it.
+    pub level: u32,
+    /// Until then it is not tried whether more is allowed.
+    pub held_until: BrokerTime,
+    /// Nothing that counts in it leaves before this instant, and then one request ahead of all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<BrokerTime>,
 }
 
 /// What the autopilot of a daily window knows.

@@ -291,6 +291,7 @@ impl Journal {
             days: days.record(now.wall, unspent),
             paused_until,
             autopilot: None,
+            learned: Vec::new(),
         }
     }
 

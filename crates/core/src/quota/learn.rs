@@ -16,8 +16,9 @@
 use super::permit::Seat;
 use super::truth::Told;
 use super::{PermitId, Quota};
-use crate::time::{Now, Tick};
-use crate::vendor::Span;
+use crate::record::LearnedRecord;
+use crate::time::{BrokerTime, Now, Tick};
+use crate::vendor::{Span, WindowSpec};
 
 /// How far above the level growth reaches, and how far below it begins to go one at a time: what may have left the
 /// CRM's window but not ours is no more than that at usual rates.
@@ -37,6 +38,16 @@ pub(super) struct Learned {
 }
 
 impl Learned {
+    /// What an owner that is gone had learnt. What it had under way is counted by what it left in the journal.
+    const fn inherited(level: u32, held_until: Tick) -> Self {
+        Self {
+            level,
+            base: level,
+            held_until,
+            probing: 0,
+        }
+    }
+
     pub(super) const fn level(&self) -> u32 {
         self.level
     }
@@ -133,6 +144,49 @@ impl Gate {
 }
 
 impl Quota {
+    /// What a successor should know, so that it isn't refused once more for what this owner was.
+    pub(super) fn learned_record(&self, now: Now) -> Vec<LearnedRecord> {
+        let broker = |at: Tick| now.broker.plus_ms(at.since_ms(now.tick));
+        let windows = self.settings.windows.iter().zip(&self.rolling);
+        windows
+            .zip(&self.gates)
+            .filter_map(|((spec, window), gate)| {
+                let learned = window.as_ref()?.learned.as_ref()?;
+                Some(LearnedRecord {
+                    window: spec.name.to_owned(),
+                    level: learned.level,
+                    held_until: broker(learned.held_until),
+                    paused_until: gate.until.filter(|until| *until > now.tick).map(broker),
+                })
+            })
+            .collect()
+    }
+
+    /// Takes over what a predecessor had learnt; what names no window of ours, or no longer binds, is left out.
+    pub(super) fn inherit_learned(&mut self, now: Now, records: &[LearnedRecord]) {
+        let tick = |at: BrokerTime| now.tick.plus_ms(at.since_ms(now.broker));
+        for record in records {
+            let named = |spec: &WindowSpec| spec.name == record.window;
+            let Some(index) = self.settings.windows.iter().position(named) else {
+                continue;
+            };
+            let Some(Some(window)) = self.rolling.get_mut(index) else {
+                continue;
+            };
+            if record.level >= window.cap() {
+                continue;
+            }
+            window.learned = Some(Learned::inherited(
+                record.level.max(1),
+                tick(record.held_until),
+            ));
+            let paused = record.paused_until.filter(|until| *until > now.broker);
+            if let (Some(gate), Some(until)) = (self.gates.get_mut(index), paused) {
+                gate.pause(tick(until));
+            }
+        }
+    }
+
     /// See [`super::Limiter::throttled`].
     pub(super) fn refused(&mut self, now: Now, permit: PermitId, name: &str, hint_ms: Option<u64>) {
         let hint = hint_ms.map(|wait| now.tick.plus_ms(wait));
@@ -157,6 +211,8 @@ impl Quota {
         };
         if let (Some(gate), Some(until)) = (self.gates.get_mut(index), until) {
             gate.pause(until);
+            // A successor should know.
+            self.journal.mark_dirty();
         }
     }
 

@@ -180,7 +180,7 @@ impl Quota {
         let count = settings.windows.len();
         let known = record.and_then(|record| record.autopilot.as_ref());
         let courses = Course::all(&settings, known, &days, now.wall);
-        Self {
+        let mut quota = Self {
             journal: Journal::new(&settings, record),
             rolling,
             days,
@@ -197,7 +197,11 @@ impl Quota {
             advised: Advice::Ok,
             op_since_en: 0,
             settings,
+        };
+        if let Some(record) = record {
+            quota.inherit_learned(now, &record.learned);
         }
+        quota
     }
 }
 

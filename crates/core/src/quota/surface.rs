@@ -96,6 +96,7 @@ impl Limiter for Quota {
             .map(|until| now.broker.plus_ms(until.since_ms(now.tick)));
         let mut record = self.journal.due(now, wanted, &free, &self.days, paused)?;
         record.autopilot = self.autopilot_record();
+        record.learned = self.learned_record(now);
         Some(record)
     }
 

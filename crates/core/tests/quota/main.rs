@@ -10,4 +10,5 @@ mod promises;
 mod shared;
 mod sim;
 mod steady;
+mod taught;
 mod vector;
