@@ -4,6 +4,7 @@ pub mod hubspot;
 pub mod live;
 pub mod oracle;
 pub mod parity;
+pub mod pipedrive;
 pub mod report;
 pub mod scenario;
 pub mod tournament;

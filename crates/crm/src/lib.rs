@@ -19,7 +19,8 @@ use callflume_core::vendor::{Vendor, WindowSpec};
 
 pub use settings::{ApiVersion, InvalidSetting, Settings};
 
-/// Names of the CRMs that can be had from [`vendor`].
+/// Names of the CRMs that can be had from [`vendor`]: those that the dispatcher can write to. A CRM in which a creation
+/// may be repeated only after a probe ([`callflume_core::vendor::Repeat::AfterProbe`]) is translated here, not yet driven.
 pub const VENDORS: &[&str] = &[hubspot::NAME];
 
 /// The configured CRM is none of [`VENDORS`].

@@ -24,6 +24,11 @@ pub enum InvalidSetting {
         "dispositions.{0} is empty: give the id of the call outcome in the CRM, or remove the line"
     )]
     DispositionId(String),
+    /// A custom field without a key.
+    #[error(
+        "custom_fields.{0} is empty: give the field's key in the CRM, as `account check` names it, or remove the line"
+    )]
+    CustomField(String),
 }
 
 impl InvalidSetting {
@@ -96,6 +101,7 @@ impl From<ApiVersion> for String {
 pub struct Settings {
     api: ApiVersion,
     dispositions: BTreeMap<String, String>,
+    custom_fields: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -104,6 +110,8 @@ struct Raw {
     api: ApiVersion,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     dispositions: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    custom_fields: BTreeMap<String, String>,
 }
 
 impl Settings {
@@ -121,7 +129,23 @@ impl Settings {
                 return Err(InvalidSetting::DispositionId(name.clone()));
             }
         }
-        Ok(Self { api, dispositions })
+        Ok(Self {
+            api,
+            dispositions,
+            custom_fields: BTreeMap::new(),
+        })
+    }
+
+    /// The same settings with these keys of custom fields in the CRM, by our names, such as `contact_key`.
+    pub fn with_custom_fields(
+        mut self,
+        custom_fields: BTreeMap<String, String>,
+    ) -> Result<Self, InvalidSetting> {
+        if let Some((name, _)) = custom_fields.iter().find(|(_, key)| key.trim().is_empty()) {
+            return Err(InvalidSetting::CustomField(name.chars().take(80).collect()));
+        }
+        self.custom_fields = custom_fields;
+        Ok(self)
     }
 
     /// The family of paths.
@@ -133,13 +157,18 @@ impl Settings {
     pub fn disposition(&self, name: &str) -> Option<&str> {
         self.dispositions.get(name).map(String::as_str)
     }
+
+    /// The key in the CRM of the custom field that we call so, if the settings give one.
+    pub fn custom_field(&self, name: &str) -> Option<&str> {
+        self.custom_fields.get(name).map(String::as_str)
+    }
 }
 
 impl TryFrom<Raw> for Settings {
     type Error = InvalidSetting;
 
     fn try_from(raw: Raw) -> Result<Self, InvalidSetting> {
-        Self::new(raw.api, raw.dispositions)
+        Self::new(raw.api, raw.dispositions)?.with_custom_fields(raw.custom_fields)
     }
 }
 
@@ -148,6 +177,7 @@ impl From<Settings> for Raw {
         Self {
             api: settings.api,
             dispositions: settings.dispositions,
+            custom_fields: settings.custom_fields,
         }
     }
 }
@@ -174,6 +204,11 @@ mod tests {
             (
                 r#"{"dispositions":{"busy":" "}}"#,
                 Err("dispositions.busy is empty"),
+            ),
+            (r#"{"custom_fields":{"contact_key":"a1"}}"#, Ok("v3")),
+            (
+                r#"{"custom_fields":{"deal_key":""}}"#,
+                Err("custom_fields.deal_key is empty"),
             ),
             (r#"{"apis":"v3"}"#, Err("unknown field")),
         ] {

@@ -5,6 +5,7 @@
 //! midnight in a zone that isn't published, so a refusal's own hint counts. Searches have a window of their own.
 //! Continuing to send while refused gets an API token locked out.
 
+use callflume_core::effect::Object;
 use callflume_core::vendor::{Charge, Verb, WindowSpec};
 
 /// Index of the two-second window.
@@ -13,6 +14,11 @@ pub const BURST: usize = 0;
 pub const SEARCH: usize = 1;
 /// Index of the day, in tokens.
 pub const DAILY_TOKENS: usize = 2;
+
+/// Name of the two-second window.
+pub const BURST_NAME: &str = "burst";
+/// Name of the search window.
+pub const SEARCH_NAME: &str = "search";
 
 /// Tokens per day and seat of the smallest plan.
 const TOKENS: u32 = 30_000;
@@ -69,15 +75,26 @@ pub const fn windows(plan: Plan, oauth: bool, seats: u32) -> [WindowSpec; 3] {
         plan.burst()
     };
     [
-        WindowSpec::rolling("burst", burst, 2_000),
-        WindowSpec::rolling("search", SEARCHES, 2_000),
+        WindowSpec::rolling(BURST_NAME, burst, 2_000),
+        WindowSpec::rolling(SEARCH_NAME, SEARCHES, 2_000),
         WindowSpec::day("daily_tokens", plan.daily_tokens(seats)).in_tokens(),
     ]
 }
 
-/// What a request of this verb costs, at most: which of the two API versions serves it depends on the kind of record,
-/// and the older one costs twice as much.
-pub const fn charges(verb: Verb) -> &'static [Charge] {
+/// Whether a request of this verb counts in the search window.
+pub const fn searches(verb: Verb, object: Object) -> bool {
+    matches!(
+        (verb, object),
+        (
+            Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone,
+            Object::Contact
+        )
+    )
+}
+
+/// What a request of this verb costs: the `x-token-cost` of the endpoint it goes to. Notes are in the older API version,
+/// which costs twice as much. An operation that Pipedrive can't do is asked of nobody: two tokens for a sign of life.
+pub const fn charges(verb: Verb, object: Object) -> &'static [Charge] {
     const fn tokens(cost: u32) -> Charge {
         Charge {
             window: DAILY_TOKENS,
@@ -86,13 +103,17 @@ pub const fn charges(verb: Verb) -> &'static [Charge] {
     }
     const SEARCHES: &[Charge] = &[Charge::one(SEARCH), tokens(20)];
     const LISTINGS: &[Charge] = &[Charge::one(BURST), tokens(10)];
-    const PERSONS: &[Charge] = &[Charge::one(BURST), tokens(5)];
-    const RECORDS: &[Charge] = &[Charge::one(BURST), tokens(10)];
-    match verb {
-        Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone => SEARCHES,
-        Verb::List | Verb::Probe => LISTINGS,
-        Verb::UpdateById => PERSONS,
-        Verb::UpsertByKey | Verb::UpdateByKey | Verb::Create => RECORDS,
+    const LISTINGS_V1: &[Charge] = &[Charge::one(BURST), tokens(20)];
+    const WRITES: &[Charge] = &[Charge::one(BURST), tokens(5)];
+    const WRITES_V1: &[Charge] = &[Charge::one(BURST), tokens(10)];
+    const ME: &[Charge] = &[Charge::one(BURST), tokens(2)];
+    match (verb, object) {
+        (Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone, Object::Contact) => SEARCHES,
+        (Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone | Verb::UpdateByKey, _) => ME,
+        (Verb::List | Verb::Probe, Object::Note) => LISTINGS_V1,
+        (Verb::List | Verb::Probe, _) => LISTINGS,
+        (Verb::UpsertByKey | Verb::Create | Verb::UpdateById, Object::Note) => WRITES_V1,
+        (Verb::UpsertByKey | Verb::Create | Verb::UpdateById, _) => WRITES,
     }
 }
 
@@ -153,13 +174,28 @@ mod tests {
     }
 
     #[test]
-    fn a_search_costs_four_times_a_persons_update_and_counts_in_its_own_window() {
-        for (verb, window, tokens) in [
-            (Verb::ReadByKey, SEARCH, 20),
-            (Verb::SearchByPhone, SEARCH, 20),
-            (Verb::List, BURST, 10),
-            (Verb::UpdateById, BURST, 5),
-            (Verb::Create, BURST, 10),
+    fn each_operation_has_its_price_and_searches_a_window_of_their_own() {
+        use Object::{Call, Contact, Deal, Note, Task};
+        for (verb, object, window, tokens) in [
+            (Verb::ReadByKey, Contact, SEARCH, 20),
+            (Verb::ReadByEmail, Contact, SEARCH, 20),
+            (Verb::SearchByPhone, Contact, SEARCH, 20),
+            (Verb::UpsertByKey, Contact, BURST, 5),
+            (Verb::UpdateById, Contact, BURST, 5),
+            (Verb::List, Contact, BURST, 10),
+            (Verb::Probe, Contact, BURST, 10),
+            (Verb::Create, Call, BURST, 5),
+            (Verb::UpdateById, Call, BURST, 5),
+            (Verb::Probe, Call, BURST, 10),
+            (Verb::Create, Task, BURST, 5),
+            (Verb::Create, Deal, BURST, 5),
+            (Verb::UpdateById, Deal, BURST, 5),
+            (Verb::Probe, Deal, BURST, 10),
+            (Verb::Create, Note, BURST, 10),
+            (Verb::UpdateById, Note, BURST, 10),
+            (Verb::Probe, Note, BURST, 20),
+            (Verb::UpdateByKey, Call, BURST, 2),
+            (Verb::SearchByPhone, Deal, BURST, 2),
         ] {
             let expect = [
                 Charge::one(window),
@@ -168,7 +204,7 @@ mod tests {
                     cost: tokens,
                 },
             ];
-            assert_eq!(charges(verb), expect);
+            assert_eq!(charges(verb, object), expect, "{verb:?} {object}");
         }
     }
 }

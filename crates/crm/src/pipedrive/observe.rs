@@ -1,24 +1,31 @@
 //! Pipedrive's quota headers: `x-ratelimit-*` for the window of two seconds that the request counted in, and, often,
 //! `x-daily-ratelimit-token-*` for the day.
 
+use callflume_core::effect::Object;
 use callflume_core::vendor::{Observation, Verb};
 
 use super::limits::{BURST, DAILY_TOKENS, charges};
 use crate::headers::{number, seconds_as_ms, value};
 
 /// What they say.
-pub fn observe(verb: Verb, headers: &[(String, String)]) -> Vec<Observation> {
+pub fn observe(verb: Verb, object: Object, headers: &[(String, String)]) -> Vec<Observation> {
     let window = Observation {
-        window: charges(verb).first().map_or(BURST, |charge| charge.window),
+        window: charges(verb, object)
+            .first()
+            .map_or(BURST, |charge| charge.window),
         limit: number(headers, "x-ratelimit-limit"),
         remaining: number(headers, "x-ratelimit-remaining"),
         resets_in_ms: value(headers, "x-ratelimit-reset").and_then(seconds_as_ms),
     };
+    let left = number(headers, "x-daily-ratelimit-token-remaining");
     let day = Observation {
         window: DAILY_TOKENS,
         limit: number(headers, "x-daily-ratelimit-token-limit"),
-        remaining: number(headers, "x-daily-ratelimit-token-remaining"),
-        resets_in_ms: None,
+        remaining: left,
+        // Only the day's own refusal tells: the zone of its midnight isn't published.
+        resets_in_ms: value(headers, "retry-after")
+            .filter(|_| left == Some(0))
+            .and_then(seconds_as_ms),
     };
     [window, day]
         .into_iter()
@@ -55,7 +62,18 @@ mod tests {
             ("x-daily-ratelimit-token-limit", "60000"),
             ("x-daily-ratelimit-token-remaining", "59950"),
         ];
-        let table: [Row<'_>; 5] = [
+        let spent = Observation {
+            window: DAILY_TOKENS,
+            limit: None,
+            remaining: Some(0),
+            resets_in_ms: Some(3_600_000),
+        };
+        let refused = [
+            ("retry-after", "3600"),
+            ("x-daily-ratelimit-token-remaining", "0"),
+        ];
+        let table: [Row<'_>; 6] = [
+            (&refused, Verb::Create, &[spent]),
             (&all, Verb::Create, &[window(BURST), day]),
             (&all, Verb::SearchByPhone, &[window(SEARCH), day]),
             (&all[..3], Verb::List, &[window(BURST)]),
@@ -67,7 +85,11 @@ mod tests {
                 .iter()
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect();
-            assert_eq!(observe(verb, &headers), expect, "{verb:?} {headers:?}");
+            assert_eq!(
+                observe(verb, Object::Contact, &headers),
+                expect,
+                "{verb:?} {headers:?}"
+            );
         }
     }
 }

@@ -1,0 +1,165 @@
+//! The real translation at one end, the model at the other.
+
+use std::collections::BTreeMap;
+
+use callflume_core::effect::{Field, Fields, Object, Value as FieldValue};
+use callflume_core::event::Phone;
+use callflume_core::vendor::{
+    AccountSignal, Answer, HttpRequest, Interpretation, Item, ItemOutcome, Method as VendorMethod,
+    Operation, Vendor, Verb,
+};
+use callflume_crm::Settings;
+use callflume_crm::pipedrive::{Pipedrive as Translation, TOKEN_HEADER};
+use callflume_sim::hubspot::{Deliver, Method, Request};
+use callflume_sim::pipedrive::{Kind, Pipedrive, PipedriveConfig};
+
+use crate::{DEAL_KEY, NOON_MS, OPTED_OUT, PERSON_KEY, TOKEN};
+
+/// The model, and who speaks to it, two seconds between two requests.
+pub(crate) struct Line {
+    pub(crate) crm: Pipedrive,
+    pub(crate) vendor: Translation,
+    pub(crate) now_ms: i64,
+}
+
+impl Line {
+    pub(crate) fn new(config: PipedriveConfig) -> Self {
+        let keys = [
+            ("contact_key", PERSON_KEY),
+            ("contact_opted_out", OPTED_OUT),
+            ("deal_key", DEAL_KEY),
+        ];
+        let keys: BTreeMap<String, String> = keys
+            .map(|(name, key)| (name.to_owned(), key.to_owned()))
+            .into();
+        Self {
+            crm: Pipedrive::new(config).unwrap(),
+            vendor: Translation::new(Settings::default().with_custom_fields(keys).unwrap()),
+            now_ms: NOON_MS,
+        }
+    }
+
+    pub(crate) fn answer(&mut self, request: &HttpRequest) -> Answer {
+        self.now_ms += 2_000;
+        let method = match request.method {
+            VendorMethod::Get => Method::Get,
+            VendorMethod::Post => Method::Post,
+            VendorMethod::Patch => Method::Patch,
+            VendorMethod::Put => Method::Put,
+        };
+        let mut sent = Request::new(method, &request.path).with_header(TOKEN_HEADER, TOKEN);
+        if let Some(body) = &request.body {
+            sent.body.clone_from(body);
+        }
+        let reply = self.crm.handle(self.now_ms, &sent);
+        match reply.deliver {
+            Deliver::Drop => Answer::Lost,
+            Deliver::Normal => Answer::Response {
+                status: reply.status,
+                headers: reply.headers,
+                body: reply.body,
+            },
+        }
+    }
+
+    pub(crate) fn exchange(&mut self, operation: &Operation) -> Interpretation {
+        let request = self.vendor.request(operation);
+        let answer = self.answer(&request);
+        self.vendor.interpret(operation, &answer)
+    }
+
+    #[track_caller]
+    pub(crate) fn outcome(&mut self, operation: &Operation) -> ItemOutcome {
+        let meaning = self.exchange(operation);
+        assert_eq!(meaning.account, AccountSignal::Fine, "{operation:?}");
+        meaning.items[0].clone()
+    }
+
+    #[track_caller]
+    pub(crate) fn done(&mut self, operation: &Operation) -> String {
+        match self.outcome(operation) {
+            ItemOutcome::Done { crm_id } => crm_id,
+            other => panic!("{operation:?}: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn found(&mut self, operation: &Operation) -> Vec<String> {
+        match self.outcome(operation) {
+            ItemOutcome::Matches(found) => found.into_iter().map(|found| found.crm_id).collect(),
+            other => panic!("{operation:?}: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn shown(&self, kind: Kind, crm_id: &str, name: &str) -> serde_json::Value {
+        let record = self.crm.record(kind, crm_id.parse().unwrap()).unwrap();
+        record
+            .custom
+            .get(name)
+            .unwrap_or_else(|| record.field(name))
+            .clone()
+    }
+
+    /// Living records of a kind.
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        self.crm
+            .records(kind)
+            .filter(|record| !record.deleted)
+            .count()
+    }
+
+    #[track_caller]
+    pub(crate) fn person(&mut self) -> String {
+        self.done(&write(Verb::UpsertByKey, Object::Contact, "p-0", &[]))
+    }
+}
+
+pub(crate) fn text(value: &str) -> FieldValue {
+    FieldValue::Text(value.into())
+}
+
+pub(crate) fn write(
+    verb: Verb,
+    object: Object,
+    key: &str,
+    fields: &[(Field, FieldValue)],
+) -> Operation {
+    Operation {
+        verb,
+        object,
+        items: vec![Item {
+            trace: 1,
+            key: key.to_owned(),
+            fields: fields.iter().cloned().collect::<Fields>(),
+            ..Item::default()
+        }],
+        after: None,
+    }
+}
+
+pub(crate) fn on(mut operation: Operation, contact: &str) -> Operation {
+    for item in &mut operation.items {
+        item.contact = Some(contact.to_owned());
+    }
+    operation
+}
+
+pub(crate) fn of(mut operation: Operation, crm_id: &str) -> Operation {
+    for item in &mut operation.items {
+        item.crm_id = Some(crm_id.to_owned());
+    }
+    operation
+}
+
+pub(crate) fn by_phone(phone: &str) -> Operation {
+    let mut operation = write(Verb::SearchByPhone, Object::Contact, "p-x", &[]);
+    operation.items[0].phone = Phone::parse(phone);
+    operation
+}
+
+pub(crate) fn by_email(email: &str) -> Operation {
+    let mut operation = write(Verb::ReadByEmail, Object::Contact, "p-x", &[]);
+    operation.items[0].email = Some(email.to_owned());
+    operation
+}
