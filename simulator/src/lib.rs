@@ -1,5 +1,6 @@
 //! The simulator: fake CRMs, call traffic, faults and the oracle that judges a run.
 
+pub mod close;
 pub mod hubspot;
 pub mod live;
 pub mod oracle;

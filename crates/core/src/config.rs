@@ -42,6 +42,13 @@ pub struct AccountConfig {
     /// defaults.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dispositions: BTreeMap<String, String>,
+    /// The account's own ids of custom fields, by what Callflume keeps there (`contact.key`, `deal.key` …), for a CRM
+    /// that names them by ids. `account check` prints them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom_fields: BTreeMap<String, String>,
+    /// Whether the credential is an OAuth access token, for a CRM that takes API keys another way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub oauth: bool,
     /// Limit profile, the vendor's plan: `private_professional` …
     pub profile: String,
     /// Share of the published limits that Callflume uses, percent (1 to 100). The rest is left to other applications.
@@ -167,6 +174,8 @@ impl AccountConfig {
             base_url: None,
             api_version: None,
             dispositions: BTreeMap::new(),
+            custom_fields: BTreeMap::new(),
+            oauth: false,
             profile: profile.to_owned(),
             share_percent: share_percent(),
             limits: BTreeMap::new(),

@@ -57,6 +57,17 @@ pub enum Repeat {
     AfterProbe,
 }
 
+/// How a CRM wants the credential shown. The shell adds it; a request never carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// `Authorization: Bearer <credential>`.
+    Bearer,
+    /// `Authorization: Basic`, the credential as user name with an empty password.
+    BasicUser,
+    /// The bare credential in a header of this lower-case name.
+    Header(&'static str),
+}
+
 /// One unit of an operation.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Item {
@@ -88,7 +99,7 @@ pub struct Operation {
     pub object: Object,
     /// To which records; 1 to [`Vendor::batch_max`]. Empty only for [`Verb::List`].
     pub items: Vec<Item>,
-    /// For [`Verb::List`]: the page after this mark, none for the first.
+    /// For [`Verb::List`] and [`Verb::Probe`]: the page after this mark, none for the first.
     pub after: Option<String>,
 }
 
@@ -255,7 +266,8 @@ pub struct Interpretation {
     pub account: AccountSignal,
     /// For each item, in the operation's order; for [`Verb::List`] one [`ItemOutcome::Matches`] or a failure.
     pub items: Vec<ItemOutcome>,
-    /// For [`Verb::List`]: the mark of the next page.
+    /// For [`Verb::List`]: the mark of the next page. For [`Verb::Probe`]: the mark to ask again with, when this page
+    /// can't say yet whether the record is there ([`ItemOutcome::NotExecuted`]).
     pub next_page: Option<String>,
 }
 
@@ -364,6 +376,11 @@ pub struct Observation {
 pub trait Vendor: Send + Sync {
     /// Name of the CRM, lower case.
     fn name(&self) -> &'static str;
+
+    /// How the credential is shown to this CRM.
+    fn authorization(&self) -> Scheme {
+        Scheme::Bearer
+    }
 
     /// Most items in one request of this verb.
     fn batch_max(&self, verb: Verb, object: Object) -> usize;

@@ -15,6 +15,7 @@ mod settings;
 use std::sync::Arc;
 
 use callflume_core::codes::{self, Code};
+use callflume_core::effect::{Field, Object};
 use callflume_core::vendor::{Vendor, WindowSpec};
 
 pub use settings::{ApiVersion, InvalidSetting, Settings};
@@ -40,12 +41,30 @@ impl UnknownVendor {
 
 /// The CRM of this name (lower case), speaking as the account's settings say.
 pub fn vendor(name: &str, settings: &Settings) -> Result<Arc<dyn Vendor>, UnknownVendor> {
-    if name == hubspot::NAME {
-        Ok(Arc::new(hubspot::HubSpot::new(settings.clone())))
-    } else {
-        Err(UnknownVendor {
+    match name {
+        hubspot::NAME => Ok(Arc::new(hubspot::HubSpot::new(settings.clone()))),
+        _ => Err(UnknownVendor {
             name: name.chars().take(80).collect(),
-        })
+        }),
+    }
+}
+
+/// The CRM's own address; none if it has one per account, or for an unknown CRM.
+pub fn base_url(vendor: &str) -> Option<&'static str> {
+    match vendor {
+        hubspot::NAME => Some("https://api.hubapi.com"),
+        close::NAME => Some("https://api.close.com"),
+        _ => None,
+    }
+}
+
+/// Whether this CRM has a place for a field of an object, so that a mapping may name it.
+pub fn has_field(vendor: &str, object: Object, field: &Field) -> bool {
+    match vendor {
+        hubspot::NAME => hubspot::properties::property(object, field).is_some(),
+        close::NAME => close::has_field(object, field),
+        pipedrive::NAME => pipedrive::place(object, field).is_some(),
+        _ => false,
     }
 }
 
@@ -114,6 +133,8 @@ mod tests {
     fn a_known_crm_says_its_name() {
         for name in VENDORS {
             assert_eq!(vendor(name, &Settings::default()).unwrap().name(), *name);
+            assert!(has_field(name, Object::Call, &Field::Duration), "{name}");
+            assert!(!has_field(name, Object::Note, &Field::Amount), "{name}");
         }
     }
 }

@@ -24,9 +24,9 @@ pub enum InvalidSetting {
         "dispositions.{0} is empty: give the id of the call outcome in the CRM, or remove the line"
     )]
     DispositionId(String),
-    /// A custom field without a key.
+    /// A custom field whose id can't be one.
     #[error(
-        "custom_fields.{0} is empty: give the field's key in the CRM, as `account check` names it, or remove the line"
+        "custom_fields.{0}: give the field's id in the CRM, 1 to 100 letters, digits, `_`, `-` or `.`"
     )]
     CustomField(String),
 }
@@ -102,6 +102,7 @@ pub struct Settings {
     api: ApiVersion,
     dispositions: BTreeMap<String, String>,
     custom_fields: BTreeMap<String, String>,
+    oauth: bool,
 }
 
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -112,6 +113,8 @@ struct Raw {
     dispositions: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     custom_fields: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    oauth: bool,
 }
 
 impl Settings {
@@ -132,20 +135,44 @@ impl Settings {
         Ok(Self {
             api,
             dispositions,
-            custom_fields: BTreeMap::new(),
+            ..Self::default()
         })
     }
 
-    /// The same settings with these keys of custom fields in the CRM, by our names, such as `contact_key`.
+    /// With these ids of custom fields, by our names of them (`<object>_<name>`).
     pub fn with_custom_fields(
-        mut self,
+        self,
         custom_fields: BTreeMap<String, String>,
     ) -> Result<Self, InvalidSetting> {
-        if let Some((name, _)) = custom_fields.iter().find(|(_, key)| key.trim().is_empty()) {
-            return Err(InvalidSetting::CustomField(name.chars().take(80).collect()));
+        let usable = |id: &str| {
+            (1..=100).contains(&id.len())
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+        };
+        match custom_fields.iter().find(|(_, id)| !usable(id)) {
+            Some((name, _)) => Err(InvalidSetting::CustomField(name.chars().take(80).collect())),
+            None => Ok(Self {
+                custom_fields,
+                ..self
+            }),
         }
-        self.custom_fields = custom_fields;
-        Ok(self)
+    }
+
+    /// With an OAuth access token as the credential, or an API key.
+    #[must_use]
+    pub fn with_oauth(self, oauth: bool) -> Self {
+        Self { oauth, ..self }
+    }
+
+    /// The account's id of a custom field, if the settings give one.
+    pub fn custom_field(&self, name: &str) -> Option<&str> {
+        self.custom_fields.get(name).map(String::as_str)
+    }
+
+    /// Whether the credential is an OAuth access token rather than an API key.
+    pub const fn oauth(&self) -> bool {
+        self.oauth
     }
 
     /// The family of paths.
@@ -157,18 +184,15 @@ impl Settings {
     pub fn disposition(&self, name: &str) -> Option<&str> {
         self.dispositions.get(name).map(String::as_str)
     }
-
-    /// The key in the CRM of the custom field that we call so, if the settings give one.
-    pub fn custom_field(&self, name: &str) -> Option<&str> {
-        self.custom_fields.get(name).map(String::as_str)
-    }
 }
 
 impl TryFrom<Raw> for Settings {
     type Error = InvalidSetting;
 
     fn try_from(raw: Raw) -> Result<Self, InvalidSetting> {
-        Self::new(raw.api, raw.dispositions)?.with_custom_fields(raw.custom_fields)
+        Ok(Self::new(raw.api, raw.dispositions)?
+            .with_custom_fields(raw.custom_fields)?
+            .with_oauth(raw.oauth))
     }
 }
 
@@ -178,6 +202,7 @@ impl From<Settings> for Raw {
             api: settings.api,
             dispositions: settings.dispositions,
             custom_fields: settings.custom_fields,
+            oauth: settings.oauth,
         }
     }
 }
@@ -205,10 +230,13 @@ mod tests {
                 r#"{"dispositions":{"busy":" "}}"#,
                 Err("dispositions.busy is empty"),
             ),
-            (r#"{"custom_fields":{"contact_key":"a1"}}"#, Ok("v3")),
             (
-                r#"{"custom_fields":{"deal_key":""}}"#,
-                Err("custom_fields.deal_key is empty"),
+                r#"{"custom_fields":{"contact_key":"cf_9Ab"},"oauth":true}"#,
+                Ok("v3"),
+            ),
+            (
+                r#"{"custom_fields":{"contact_key":"a b"}}"#,
+                Err("custom_fields.contact_key"),
             ),
             (r#"{"apis":"v3"}"#, Err("unknown field")),
         ] {

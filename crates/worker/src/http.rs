@@ -2,16 +2,19 @@
 //!
 //! Decides which failures mean "nothing left" and which mean "may have arrived": only a refused connection, or a
 //! request that was never begun, is the former. Redirects are answers, nothing is retried here: one permit, one
-//! exchange. The lease is looked at last, right before the request begins, and bounds its time.
+//! exchange. The lease is looked at last, right before the request begins, and bounds its time. The credential is shown
+//! the way the CRM wants it, and marked as sensitive.
 
 use std::time::{Duration, Instant};
 
 use callflume_core::config::AccountConfig;
-use callflume_core::vendor::{Answer, HttpRequest, Method};
+use callflume_core::vendor::{Answer, HttpRequest, Method, Scheme};
+use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::Error;
+use crate::setup::vendor_of;
 
 /// A request needs at least this much of the lease: less would end before any CRM answers.
 const SHORTEST: Duration = Duration::from_millis(500);
@@ -21,14 +24,12 @@ const MARGIN: Duration = Duration::from_millis(250);
 const CONNECT: Duration = Duration::from_secs(2);
 /// Largest answer that is read, bytes: a page of 200 records with long texts stays below.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// HubSpot's own address.
-const HUBSPOT: &str = "https://api.hubapi.com";
-
 /// Sends an account's requests.
 #[derive(Debug, Clone)]
 pub struct Sender {
     client: reqwest::Client,
     base_url: String,
+    scheme: Scheme,
 }
 
 impl Sender {
@@ -49,10 +50,21 @@ impl Sender {
         let base_url = config
             .base_url
             .as_deref()
-            .unwrap_or(HUBSPOT)
+            .or_else(|| callflume_crm::base_url(&config.crm))
+            .ok_or_else(|| {
+                Error::Http(format!(
+                    "{} has an address of its own per account: set `base_url`",
+                    config.crm
+                ))
+            })?
             .trim_end_matches('/')
             .to_owned();
-        Ok(Self { client, base_url })
+        let vendor = vendor_of(config).map_err(|error| Error::Http(error.to_string()))?;
+        Ok(Self {
+            client,
+            base_url,
+            scheme: vendor.authorization(),
+        })
     }
 
     /// Sends within `timeout`, and only while the lease stands: `lease_until` is when it ends.
@@ -69,18 +81,15 @@ impl Sender {
             Method::Patch => reqwest::Method::PATCH,
             Method::Put => reqwest::Method::PUT,
         };
-        let Ok(mut bearer) = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-        else {
+        let builder = self
+            .client
+            .request(method, format!("{}{}", self.base_url, request.path));
+        let Some(mut builder) = authorized(builder, self.scheme, token) else {
             tracing::error!(
                 "the token holds characters that no HTTP header takes; nothing is sent"
             );
             return Answer::NotSent;
         };
-        bearer.set_sensitive(true);
-        let mut builder = self
-            .client
-            .request(method, format!("{}{}", self.base_url, request.path))
-            .header(AUTHORIZATION, bearer);
         if let Some(body) = &request.body {
             builder = builder
                 .header(CONTENT_TYPE, "application/json")
@@ -107,6 +116,26 @@ impl Sender {
     }
 }
 
+/// The request with the credential; none if no header can hold it.
+fn authorized(
+    builder: RequestBuilder,
+    scheme: Scheme,
+    token: &SecretString,
+) -> Option<RequestBuilder> {
+    let token = token.expose_secret();
+    let sensitive = |text: &str| {
+        let mut value = HeaderValue::from_str(text).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    };
+    Some(match scheme {
+        Scheme::Bearer => builder.header(AUTHORIZATION, sensitive(&format!("Bearer {token}"))?),
+        // Marked as sensitive by the client library.
+        Scheme::BasicUser => builder.basic_auth(token, Some("")),
+        Scheme::Header(name) => builder.header(name, sensitive(token)?),
+    })
+}
+
 async fn read(mut response: reqwest::Response) -> Answer {
     let status = response.status().as_u16();
     let headers = response
@@ -130,6 +159,35 @@ async fn read(mut response: reqwest::Response) -> Answer {
                 };
             }
             Ok(Some(_)) | Err(_) => return Answer::Lost,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_crm_is_shown_the_credential_its_own_way() {
+        let installed = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().build().unwrap();
+        for (scheme, name, value) in [
+            (Scheme::Bearer, "authorization", "Bearer k1"),
+            (Scheme::BasicUser, "authorization", "Basic azE6"),
+            (Scheme::Header("x-api-token"), "x-api-token", "k1"),
+        ] {
+            let request = authorized(client.get("http://127.0.0.1/"), scheme, &"k1".into())
+                .unwrap()
+                .build()
+                .unwrap();
+            let header = &request.headers()[name];
+            assert_eq!(header.to_str().unwrap(), value, "{installed:?}");
+            assert!(header.is_sensitive(), "{scheme:?}");
+        }
+        let line_break = SecretString::from("k\n1");
+        for scheme in [Scheme::Bearer, Scheme::Header("x-api-token")] {
+            let builder = client.get("http://127.0.0.1/");
+            assert!(authorized(builder, scheme, &line_break).is_none());
         }
     }
 }

@@ -20,7 +20,10 @@ pub fn vendor_of(config: &AccountConfig) -> Result<Arc<dyn Vendor>, BadConfig> {
         None => crm::ApiVersion::default(),
     };
     let settings = crm::Settings::new(api, config.dispositions.clone())
-        .map_err(|error| BadConfig::new("dispositions", error.to_string()))?;
+        .map_err(|error| BadConfig::new("dispositions", error.to_string()))?
+        .with_custom_fields(config.custom_fields.clone())
+        .map_err(|error| BadConfig::new("custom_fields", error.to_string()))?
+        .with_oauth(config.oauth);
     crm::vendor(&config.crm, &settings).map_err(|error| BadConfig::new("crm", error.to_string()))
 }
 
@@ -47,9 +50,8 @@ pub fn check_account(config: &AccountConfig) -> Result<(), BadConfig> {
         for (index, effect) in effects.iter().enumerate() {
             for name in effect.fields.keys() {
                 let field = Field::parse(name);
-                let known = field.is_some_and(|field| {
-                    crm::hubspot::properties::property(effect.object, &field).is_some()
-                });
+                let known =
+                    field.is_some_and(|field| crm::has_field(&config.crm, effect.object, &field));
                 if !known {
                     let path = format!("mapping.{kind}[{index}].fields.{name}");
                     return Err(BadConfig::new(

@@ -107,7 +107,7 @@ impl Request {
     }
 
     /// The first query parameter of that name.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
             .find(|(key, _)| key == name)
@@ -115,7 +115,7 @@ impl Request {
     }
 
     /// All values of a list parameter: repeated or separated by commas.
-    pub(super) fn list_parameter(&self, name: &str) -> Option<Vec<String>> {
+    pub(crate) fn list_parameter(&self, name: &str) -> Option<Vec<String>> {
         let mut found = false;
         let mut values = Vec::new();
         for (_, value) in self.query.iter().filter(|(key, _)| key == name) {
@@ -132,7 +132,7 @@ impl Request {
     }
 
     /// Decoded path segments; an empty last one (trailing slash) is left out.
-    pub(super) fn segments(&self) -> Vec<String> {
+    pub(crate) fn segments(&self) -> Vec<String> {
         self.path
             .split('/')
             .filter(|segment| !segment.is_empty())
@@ -163,7 +163,7 @@ pub struct Reply {
 
 impl Reply {
     /// A reply with a JSON body.
-    pub(super) fn json(status: u16, body: &Value) -> Self {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self {
             status,
             headers: vec![(
@@ -177,7 +177,7 @@ impl Reply {
     }
 
     /// A reply without body.
-    pub(super) fn empty(status: u16) -> Self {
+    pub(crate) fn empty(status: u16) -> Self {
         Self {
             status,
             headers: Vec::new(),
@@ -187,7 +187,7 @@ impl Reply {
         }
     }
 
-    pub(super) fn push_header(&mut self, name: &str, value: impl ToString) {
+    pub(crate) fn push_header(&mut self, name: &str, value: impl ToString) {
         self.headers.push((name.to_owned(), value.to_string()));
     }
 

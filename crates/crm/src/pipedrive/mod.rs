@@ -45,7 +45,8 @@ mod texts;
 
 use callflume_core::effect::Object;
 use callflume_core::vendor::{
-    Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Repeat, Vendor, Verb,
+    Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Repeat, Scheme, Vendor,
+    Verb,
 };
 
 use crate::settings::Settings;
@@ -74,6 +75,15 @@ impl Pipedrive {
 impl Vendor for Pipedrive {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    /// An API token goes in a header of its own; an OAuth token is a bearer.
+    fn authorization(&self) -> Scheme {
+        if self.settings.oauth() {
+            Scheme::Bearer
+        } else {
+            Scheme::Header(TOKEN_HEADER)
+        }
     }
 
     /// One: there are no batches.

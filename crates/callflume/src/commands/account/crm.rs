@@ -45,7 +45,9 @@ impl Crm {
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
             sender: Sender::new(config)?,
-            settings: Settings::new(api, config.dispositions.clone())?,
+            settings: Settings::new(api, config.dispositions.clone())?
+                .with_custom_fields(config.custom_fields.clone())?
+                .with_oauth(config.oauth),
             token: callflume_worker::resolve_secret(&config.token)?,
             pace,
             progress: Progress::new(),

@@ -1,0 +1,11 @@
+//! Close: what is sent, what its answers mean, what an account needs.
+
+mod answers;
+mod bodies;
+mod fixtures;
+mod lookups;
+mod probes;
+mod requests;
+mod schema;
+mod setup;
+mod support;
