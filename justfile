@@ -22,7 +22,7 @@ demo *ARGS:
 loadtest SCENARIO='loadtests/smoke.toml' *ARGS:
     cargo run --release --locked -p callflume-sim -- run {{SCENARIO}} {{ARGS}}
 
-# Runs the benchmarks, each beside a bare baseline.
+# Runs the benchmarks, each beside a bare baseline, e.g. `just bench --bench throughput -- single --quick`.
 bench *ARGS:
     cargo bench -p callflume-benches {{ARGS}}
 

@@ -1,7 +1,10 @@
 //! Benchmarks, each beside a bare baseline of the same run: absolute times say more about the machine than about us.
 //!
 //! `cargo bench -p callflume-benches --bench core` measures encoding, quota grants and dispatcher steps with criterion;
-//! `--bench publish` measures the client against a bare publish loop, alternating in blocks.
+//! `--bench publish` measures the client against a bare publish loop, alternating in blocks; `--bench throughput` measures
+//! the whole path, from the broker to the CRM's door.
+
+pub mod crm;
 
 use callflume_core::account::AccountId;
 use callflume_core::event::{Body, ContactRef, Draft, Event};

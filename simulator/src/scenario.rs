@@ -94,6 +94,9 @@ pub struct Calls {
     /// Share of calls that we place.
     #[serde(default = "outbound_share")]
     pub outbound_share: f64,
+    /// Whether the dialler that places them obeys the advice on `advice.v1.<account>`; see [`crate::traffic::Dialler`].
+    #[serde(default = "dialler")]
+    pub dialler: bool,
     /// Which events a call has.
     #[serde(default)]
     pub mix: Mix,
@@ -170,6 +173,8 @@ pub struct Crm {
     pub profile: String,
     /// Share of the limits that the worker uses, percent.
     pub share_percent: u32,
+    /// Requests a day, in place of the profile's.
+    pub daily_limit: Option<u32>,
     /// Mean service time of a request and how far one lies from it at most, milliseconds.
     pub service_ms: u64,
     /// See `service_ms`.
@@ -188,6 +193,7 @@ impl Default for Crm {
             vendor: "hubspot".to_owned(),
             profile: "private_professional".to_owned(),
             share_percent: 80,
+            daily_limit: None,
             service_ms: 40,
             service_jitter_ms: 10,
             contacts: 5_000,
@@ -320,6 +326,9 @@ const fn redial_share() -> f64 {
 const fn outbound_share() -> f64 {
     0.25
 }
+const fn dialler() -> bool {
+    true
+}
 
 impl Scenario {
     /// Reads and checks a file.
@@ -374,6 +383,7 @@ impl Scenario {
             search_limit = windows[limits::SEARCH].limit;
             daily_limit = windows[limits::DAILY].limit.into();
         }
+        daily_limit = self.crm.daily_limit.map_or(daily_limit, u64::from);
         app.oauth = self.crm.profile.starts_with("public");
         HubSpotConfig {
             apps: vec![app],

@@ -52,6 +52,8 @@ pub struct AccountResult {
     pub unowned_ms: Vec<u64>,
     /// Times that a new owner began while another one still worked: never, while leases keep their word.
     pub overlaps: u64,
+    /// Outbound calls that the dialler did not place.
+    pub not_dialled: u64,
 }
 
 impl VirtualResult {
@@ -68,6 +70,14 @@ impl VirtualResult {
         self.accounts
             .iter()
             .map(|account| account.unowned_ms.len())
+            .sum()
+    }
+
+    /// Outbound calls that diallers did not place.
+    pub fn not_dialled(&self) -> u64 {
+        self.accounts
+            .iter()
+            .map(|account| account.not_dialled)
             .sum()
     }
 
@@ -90,6 +100,7 @@ impl VirtualResult {
             plan: &self.plan,
             mode: Mode::VirtualTime,
             judgement: &self.judgement,
+            not_dialled: scenario.calls.dialler.then(|| self.not_dialled()),
             publish_us: None,
             baseline: None,
             workers: Some(WorkerFacts {
@@ -140,6 +151,7 @@ pub fn run(scenario: &Scenario, out: Option<&mut dyn Write>) -> Result<VirtualRe
             judgement,
             unowned_ms: account.unowned_ms,
             overlaps: account.overlaps,
+            not_dialled: account.not_dialled,
         });
         plans.push(account.plan);
     }
@@ -177,12 +189,13 @@ fn account(
                 BadConfig::new("accounts", error.to_string())
             })?,
     };
-    let config = stage::account_config(
+    let mut config = stage::account_config(
         "http://virtual.invalid",
         &own.crm.profile,
         own.crm.share_percent,
         &time_zone,
     );
+    stage::limit_day(&mut config, own.crm.daily_limit);
     let setup = callflume_worker::setup(&id, &config, [0; 2], None, own.seed)?;
     let plan = Plan::generate(&own, &id, START_MS, &contacts)?;
     let account = AccountSetup {

@@ -42,6 +42,7 @@ fn a_minimal_scenario_has_the_documented_defaults() {
         ),
         ("hubspot", "private_professional", 80, 5_000)
     );
+    assert!(calls.dialler && crm.daily_limit.is_none());
     assert_eq!(scenario.workers.count, 1);
     assert!(!scenario.publish_twice && !scenario.warm);
     let config = scenario.hubspot_config();
@@ -53,6 +54,12 @@ fn a_minimal_scenario_has_the_documented_defaults() {
         ),
         (190, 5, 625_000)
     );
+}
+
+#[test]
+fn a_day_of_ones_own_replaces_the_profiles() {
+    let scenario = parse(&format!("{MINIMAL}[crm]\ndaily_limit = 2000\n")).unwrap();
+    assert_eq!(scenario.hubspot_config().daily_limit, 2_000);
 }
 
 #[test]
@@ -195,6 +202,24 @@ fn a_fault_is_told_with_its_place_its_field_and_a_remedy() {
             "x.toml:7:1",
             "`crm.contacts`",
             "use 0 to",
+        ),
+        (
+            faulty("[crm]\ndaily_limit = 0"),
+            "x.toml:7:1",
+            "`crm.daily_limit`",
+            "use 1 to",
+        ),
+        (
+            faulty("dialer = false"),
+            "x.toml:6:1",
+            "`calls.dialer`",
+            "`dialler`",
+        ),
+        (
+            faulty("dialler = \"yes\""),
+            "x.toml:6:11",
+            "`calls.dialler`",
+            "write a boolean",
         ),
         (
             faulty("[workers]\nkill_at_s = [3, 2]"),

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use callflume_core::account::AccountId;
+use callflume_core::config::AccountConfig;
 use callflume_core::ownership::{Move, Ownership, View};
 use callflume_core::record::{LeaseRecord, SCHEMA, WorkerRecord, key};
 use callflume_core::time::Tick;
 use callflume_jetstream::clock::BrokerClock;
-use callflume_jetstream::lease::{LeaseError, Leases};
+use callflume_jetstream::lease::{Lease, LeaseError, Leases};
 use callflume_jetstream::watch::{Change, Watched};
 use callflume_jetstream::{Broker, connect, provision};
+use futures_util::StreamExt as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -21,6 +23,8 @@ use crate::{Error, Settings, janitor, services};
 
 /// How often ownership is looked at when nothing changes.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Leases that are claimed at the same time.
+const CLAIMS_AT_ONCE: usize = 16;
 /// How often a worker says that it lives, as a share of the time after which it counts as gone.
 const HEARTBEATS: u32 = 4;
 /// How often the broker's clock is asked for.
@@ -38,7 +42,7 @@ pub(crate) struct Owned {
     pub(crate) orders: mpsc::Sender<Order>,
     pub(crate) status: watch::Receiver<Option<AccountStatus>>,
     task: JoinHandle<Result<(), account::Ended>>,
-    config: callflume_core::config::AccountConfig,
+    config: AccountConfig,
     stopping: bool,
 }
 
@@ -169,17 +173,21 @@ impl Fleet {
         let owned: BTreeSet<AccountId> = self.owned.keys().cloned().collect();
         let tick =
             Tick(u64::try_from(self.shared.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let mut claims = Vec::new();
         for step in self.ownership.decide(tick, &seen, &owned) {
             match step {
                 Move::Claim(account) if !self.rest.contains_key(&account) => {
-                    if let Some(config) = accounts.get(&account) {
-                        self.claim(account, config.clone()).await;
-                    }
+                    claims.extend(
+                        accounts
+                            .get(&account)
+                            .map(|config| (account, config.clone())),
+                    );
                 }
                 Move::Claim(_) => {}
                 Move::Release(account) => self.stop(&account).await,
             }
         }
+        self.claim_all(claims).await;
         for (account, owned) in &mut self.owned {
             if let Some(config) = accounts.get(account)
                 && *config != owned.config
@@ -196,13 +204,31 @@ impl Fleet {
         }
     }
 
-    async fn claim(&mut self, account: AccountId, config: callflume_core::config::AccountConfig) {
-        match self
-            .shared
-            .leases
-            .claim(&key::lease(&account), &self.worker, self.shared.lease_ttl)
-            .await
-        {
+    /// Claims several at a time: one after the other, a worker that takes over a thousand accounts would leave the last
+    /// of them without an owner for seconds.
+    async fn claim_all(&mut self, claims: Vec<(AccountId, AccountConfig)>) {
+        let leases = self.shared.leases.clone();
+        let (worker, ttl) = (self.worker.clone(), self.shared.lease_ttl);
+        let asked = claims.into_iter().map(|(account, config)| {
+            let (leases, worker) = (&leases, worker.as_str());
+            async move {
+                let claimed = leases.claim(&key::lease(&account), worker, ttl).await;
+                (account, config, claimed)
+            }
+        });
+        let mut answers = futures_util::stream::iter(asked).buffer_unordered(CLAIMS_AT_ONCE);
+        while let Some((account, config, claimed)) = answers.next().await {
+            self.claimed(account, config, claimed);
+        }
+    }
+
+    fn claimed(
+        &mut self,
+        account: AccountId,
+        config: AccountConfig,
+        claimed: Result<Lease, LeaseError>,
+    ) {
+        match claimed {
             Ok(lease) => {
                 tracing::info!(%account, "account taken over");
                 let (orders, receive) = mpsc::channel(16);
@@ -307,11 +333,13 @@ async fn follow_leases(leases: Leases, view: watch::Sender<LeaseView>) {
             let mut watched = leases.watch(">").await?;
             let mut complete = false;
             loop {
-                match watched.next().await? {
-                    Watched::UpToDate => complete = true,
+                // Nearly all news are renewals, one per account and second, which change nothing: copying the view for
+                // each would cost more the more accounts there are, squared.
+                let changed = match watched.next().await? {
+                    Watched::UpToDate => !std::mem::replace(&mut complete, true),
                     Watched::Change(change) => current.take(&change),
-                }
-                if complete {
+                };
+                if complete && changed {
                     view.send_replace(current.clone());
                 }
             }
@@ -325,26 +353,34 @@ async fn follow_leases(leases: Leases, view: watch::Sender<LeaseView>) {
 }
 
 impl LeaseView {
-    fn take(&mut self, change: &Change) {
+    /// Takes news in; answers whether it is any.
+    fn take(&mut self, change: &Change) -> bool {
         if let Some(worker) = change.key.strip_prefix("worker.") {
             if change.value.is_some() {
-                self.workers.insert(worker.to_owned());
+                self.workers.insert(worker.to_owned())
             } else {
-                self.workers.remove(worker);
+                self.workers.remove(worker)
             }
         } else if let Some(Ok(account)) = change
             .key
             .strip_prefix("account.")
             .map(str::parse::<AccountId>)
         {
-            match change
+            let owner = change
                 .value
                 .as_ref()
                 .and_then(|value| serde_json::from_slice::<LeaseRecord>(value).ok())
-            {
-                Some(record) => self.leases.insert(account, record.owner),
+                .map(|record| record.owner);
+            if self.leases.get(&account) == owner.as_ref() {
+                return false;
+            }
+            match owner {
+                Some(owner) => self.leases.insert(account, owner),
                 None => self.leases.remove(&account),
             };
+            true
+        } else {
+            false
         }
     }
 }
@@ -369,5 +405,43 @@ async fn keep_time(clock: BrokerClock) {
         if let Err(error) = clock.synchronise().await {
             tracing::debug!(%error, "the broker's clock could not be read");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callflume_core::time::BrokerTime;
+
+    use super::*;
+
+    #[test]
+    fn only_what_changes_who_owns_or_lives_is_news() {
+        let lease = |owner: &str| serde_json::json!({"schema": SCHEMA, "owner": owner}).to_string();
+        let mut view = LeaseView::default();
+        for (key, value, news) in [
+            ("account.acme", Some(lease("w1")), true),
+            // A renewal.
+            ("account.acme", Some(lease("w1")), false),
+            ("account.acme", Some(lease("w2")), true),
+            ("account.acme", None, true),
+            ("account.acme", None, false),
+            ("account.acme", Some("no lease".to_owned()), false),
+            ("account.not an account", Some(lease("w1")), false),
+            ("worker.w1", Some("{}".to_owned()), true),
+            // A heartbeat.
+            ("worker.w1", Some("{}".to_owned()), false),
+            ("worker.w1", None, true),
+            ("worker.w1", None, false),
+            ("janitor", Some(lease("w1")), false),
+        ] {
+            let change = Change {
+                key: key.to_owned(),
+                value: value.clone().map(Into::into),
+                revision: 1,
+                created: BrokerTime(0),
+            };
+            assert_eq!(view.take(&change), news, "{key} {value:?}");
+        }
+        assert!(view.leases.is_empty() && view.workers.is_empty());
     }
 }

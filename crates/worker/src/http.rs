@@ -5,6 +5,7 @@
 //! exchange. The lease is looked at last, right before the request begins, and bounds its time. The credential is shown
 //! the way the CRM wants it, and marked as sensitive.
 
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use callflume_core::config::AccountConfig;
@@ -24,10 +25,16 @@ const MARGIN: Duration = Duration::from_millis(250);
 const CONNECT: Duration = Duration::from_secs(2);
 /// Largest answer that is read, bytes: a page of 200 records with long texts stays below.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
+
+/// The HTTP client of this process, while any account uses it. One for all: each would read and keep the system's
+/// authorities again, 2 ms and 0.1 MiB or more per account. Connections carry one request at a time (HTTP/1.1), so
+/// accounts that share a CRM's address don't wait for each other.
+static CLIENT: Mutex<Weak<reqwest::Client>> = Mutex::new(Weak::new());
+
 /// Sends an account's requests.
 #[derive(Debug, Clone)]
 pub struct Sender {
-    client: reqwest::Client,
+    client: Arc<reqwest::Client>,
     base_url: String,
     scheme: Scheme,
 }
@@ -35,18 +42,7 @@ pub struct Sender {
 impl Sender {
     /// A sender for the account's CRM.
     pub fn new(config: &AccountConfig) -> Result<Self, Error> {
-        // Fails only when another part of the process has installed a provider before, which is as good.
-        let installed = rustls::crypto::ring::default_provider().install_default();
-        tracing::trace!(first = installed.is_ok(), "TLS provider");
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(concat!("callflume/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            .build()
-            .map_err(|error| Error::Http(error.to_string()))?;
+        let client = shared_client()?;
         let base_url = config
             .base_url
             .as_deref()
@@ -134,6 +130,28 @@ fn authorized(
         Scheme::BasicUser => builder.basic_auth(token, Some("")),
         Scheme::Header(name) => builder.header(name, sensitive(token)?),
     })
+}
+
+fn shared_client() -> Result<Arc<reqwest::Client>, Error> {
+    let mut shared = CLIENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(client) = shared.upgrade() {
+        return Ok(client);
+    }
+    // Fails only when another part of the process has installed a provider before, which is as good.
+    let installed = rustls::crypto::ring::default_provider().install_default();
+    tracing::trace!(first = installed.is_ok(), "TLS provider");
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(Duration::from_secs(30))
+        .user_agent(concat!("callflume/", env!("CARGO_PKG_VERSION")))
+        .no_proxy()
+        .build()
+        .map_err(|error| Error::Http(error.to_string()))?;
+    let client = Arc::new(client);
+    *shared = Arc::downgrade(&client);
+    Ok(client)
 }
 
 async fn read(mut response: reqwest::Response) -> Answer {

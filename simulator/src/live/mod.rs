@@ -4,11 +4,13 @@
 //! | --- | --- |
 //! | `stage` | broker, fake CRM and configuration, raised and torn down |
 //! | `run` | one scenario from start to judgement |
+//! | `dialling` | outbound calls placed as advised |
 //! | `voice` | publishing as planned, latencies |
 //! | `worker_process` | workers to be killed |
 //! | `meter` | whether the machine is fit to measure on |
 //! | `progress` | what is shown meanwhile |
 
+mod dialling;
 mod meter;
 mod progress;
 mod run;

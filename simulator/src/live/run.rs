@@ -14,6 +14,7 @@ use callflume_core::lane::Lane;
 use callflume_jetstream::dead::{DeadFilter, DeadLetters, ListFrom};
 use callflume_worker::services;
 
+use super::dialling::Dialling;
 use super::meter::{BarePublisher, StallMeter};
 use super::progress::{Progress, Seen};
 use super::stage::{self, Stage, StageSettings, epoch_ms};
@@ -74,6 +75,8 @@ pub struct LiveRun {
     pub publish_failures: Vec<String>,
     /// Version of the broker.
     pub broker_version: String,
+    /// Outbound calls that the dialler did not place; the plan is without them.
+    pub not_dialled: u64,
 }
 
 impl LiveRun {
@@ -116,6 +119,7 @@ impl LiveRun {
             plan: &self.plan,
             mode: Mode::RealTime,
             judgement: &self.judgement,
+            not_dialled: scenario.calls.dialler.then_some(self.not_dialled),
             publish_us: Some(&self.publish),
             baseline: Some(&baseline),
             workers: Some(WorkerFacts {
@@ -169,6 +173,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
         seed: scenario.seed,
         profile: scenario.crm.profile.clone(),
         share_percent: scenario.crm.share_percent,
+        daily_limit: scenario.crm.daily_limit,
         ..StageSettings::default()
     })
     .await?;
@@ -193,10 +198,18 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
         planned_start,
         &stage.contacts,
     )?);
+    let dialling = if scenario.calls.dialler {
+        Dialling::listening(&plan, stage.broker.client())
+            .await
+            .map_err(|error| Error::Broker(error.to_string()))?
+    } else {
+        Dialling::deaf(&plan)
+    };
     let voice = Voice::new(
         publisher.clone(),
         bare,
         plan.clone(),
+        dialling.clone(),
         scenario.publish_twice,
     );
     if !plan.backlog.is_empty() {
@@ -271,9 +284,11 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     }
     let mut plan = Arc::unwrap_or_clone(plan);
     plan.start_ms = started_ms;
+    let (plan, published) = dialling.dialler().carried_out(plan, measured.published);
+    let not_dialled = dialling.dialler().not_dialled().len() as u64;
     let plan = Arc::new(plan);
     let model = stage.model();
-    let judgement = oracle::judge(&plan, &measured.published, &model, &stage.contacts, &dead);
+    let judgement = oracle::judge(&plan, &published, &model, &stage.contacts, &dead);
     let takeover_ms_max = kills
         .iter()
         .map(|kill_ms| takeover_ms(&model, *kill_ms))
@@ -295,6 +310,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
         drained,
         publish_failures: measured.failures,
         broker_version,
+        not_dialled,
     })
 }
 

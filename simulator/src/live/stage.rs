@@ -48,6 +48,8 @@ pub struct StageSettings {
     pub profile: String,
     /// See [`AccountConfig::share_percent`].
     pub share_percent: u32,
+    /// Requests a day that the account is configured for, in place of its profile's; `hubspot` has its own.
+    pub daily_limit: Option<u32>,
     /// Bytes the broker's streams and buckets may take together.
     pub broker_bytes: u64,
 }
@@ -63,6 +65,7 @@ impl Default for StageSettings {
             seed: 1,
             profile: "private_professional".to_owned(),
             share_percent: 80,
+            daily_limit: None,
             broker_bytes: 8 << 30,
         }
     }
@@ -146,12 +149,13 @@ impl Stage {
         .await?;
 
         let account = account_id()?;
-        let config = account_config(
+        let mut config = account_config(
             &hubspot.url(),
             &settings.profile,
             settings.share_percent,
             &time_zone,
         );
+        limit_day(&mut config, settings.daily_limit);
         callflume_worker::check_account(&config)?;
         let accounts = BTreeMap::from([(account.clone(), config.clone())]);
         callflume_worker::apply_configs(&broker, &accounts, true).await?;
@@ -219,6 +223,15 @@ pub fn account_config(
     time_zone.clone_into(&mut config.time_zone);
     config.default_country = Some("1".to_owned());
     config
+}
+
+/// Gives the account another day than its profile's.
+pub fn limit_day(config: &mut AccountConfig, daily_limit: Option<u32>) {
+    let windows = callflume_crm::hubspot::limits::profile(&config.profile);
+    let day = windows.map(|windows| windows[callflume_crm::hubspot::limits::DAILY].name);
+    if let Some((day, limit)) = day.zip(daily_limit) {
+        config.limits.insert(day.to_owned(), limit);
+    }
 }
 
 /// Callflume's own properties, as `account prepare` leaves them.

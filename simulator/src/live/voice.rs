@@ -12,6 +12,7 @@ use callflume_core::event::{ContentType, encode};
 use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 
+use super::dialling::Dialling;
 use super::meter::BarePublisher;
 use crate::oracle::{PublishOutcome, Published};
 use crate::traffic::{Plan, PlannedEvent};
@@ -52,6 +53,7 @@ pub(super) struct Voice {
     publisher: Publisher,
     bare: BarePublisher,
     plan: Arc<Plan>,
+    dialling: Dialling,
     twice: bool,
     measured: Arc<Mutex<Measured>>,
     pub(super) acked: Arc<AtomicU64>,
@@ -62,6 +64,7 @@ impl Voice {
         publisher: Publisher,
         bare: BarePublisher,
         plan: Arc<Plan>,
+        dialling: Dialling,
         twice: bool,
     ) -> Self {
         let measured = Measured {
@@ -75,6 +78,7 @@ impl Voice {
             publisher,
             bare,
             plan,
+            dialling,
             twice,
             measured: Arc::new(Mutex::new(measured)),
             acked: Arc::default(),
@@ -236,7 +240,8 @@ impl Voice {
         }
     }
 
-    /// Publishes the run's events, each at its instant after `start`; returns when all are answered.
+    /// Publishes the run's events, each at its instant after `start`, but for those of calls that are not dialled; returns
+    /// when all are answered.
     pub(super) async fn calls(&self, start: Instant) {
         let mut by_call: std::collections::BTreeMap<Option<usize>, Vec<usize>> =
             std::collections::BTreeMap::new();
@@ -262,6 +267,11 @@ impl Voice {
                     bare_loop.spawn(voice.clone().bare_at(event.clone(), bare_at));
                     tokio::time::sleep_until(planned.into()).await;
                     let lag = planned.elapsed();
+                    if let Some(call) = event.call_index
+                        && !voice.dialling.dialler().takes_place(call)
+                    {
+                        break;
+                    }
                     let took = voice.publish(&event).await;
                     voice.note(|measured| {
                         measured.lag.saturating_record(micros(lag));

@@ -62,6 +62,11 @@ impl WorkerProcess {
         Ok(())
     }
 
+    /// The process, `None` once it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Whether the process has ended by itself, and how.
     pub fn ended(&mut self) -> std::io::Result<Option<std::process::ExitStatus>> {
         self.child.try_wait()

@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub mode: Mode,
     /// What the oracle says.
     pub judgement: &'a Judgement,
+    /// Outbound calls that the dialler did not place; none when no dialler obeyed advice.
+    pub not_dialled: Option<u64>,
     /// Time from each publish call to its acknowledgement, microseconds; none when it wasn't measured (virtual time).
     pub publish_us: Option<&'a Histogram<u64>>,
     /// What the machine did meanwhile; none when it has no part in it (virtual time).

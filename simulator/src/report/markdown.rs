@@ -95,6 +95,9 @@ fn write_to(out: &mut String, summary: &Summary) -> std::fmt::Result {
         ("over the limit", crm.over_limit.to_string()),
         ("effects per request", crm.writes_per_request.to_string()),
     ];
+    if let Some(not_dialled) = summary.calls.not_dialled.filter(|count| *count > 0) {
+        rows.push(("outbound calls not dialled", not_dialled.to_string()));
+    }
     if let Some(done_ms) = summary.backlog_done_ms {
         rows.push(("backlog worked off after, ms", done_ms.to_string()));
     }

@@ -92,6 +92,9 @@ pub struct CallCounts {
     pub started: u64,
     /// The most in progress at once.
     pub peak_concurrent: u64,
+    /// Planned outbound calls that the dialler did not place, on advice; left out when no dialler obeyed any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_dialled: Option<u64>,
 }
 
 /// The events of the run.
@@ -249,6 +252,7 @@ impl Summary {
             calls: CallCounts {
                 started: facts.plan.calls.len() as u64,
                 peak_concurrent: facts.plan.peak_concurrent() as u64,
+                not_dialled: facts.not_dialled,
             },
             events: EventCounts {
                 planned: judgement.events_planned,

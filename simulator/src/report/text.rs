@@ -56,9 +56,13 @@ fn write_to(out: &mut String, summary: &Summary, color: bool) -> std::fmt::Resul
         )?;
     }
     let writes = &summary.writes;
+    let not_dialled = match summary.calls.not_dialled {
+        Some(count) if count > 0 => format!(", {count} not dialled"),
+        _ => String::new(),
+    };
     writeln!(
         out,
-        "\n  calls    {} ({} at once)   events {} acknowledged of {}",
+        "\n  calls    {} ({} at once{not_dialled})   events {} acknowledged of {}",
         summary.calls.started,
         summary.calls.peak_concurrent,
         summary.events.acked,

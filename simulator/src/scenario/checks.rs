@@ -228,6 +228,10 @@ fn crm(scenario: &Scenario) -> Result<(), Fault> {
         1.0,
         100.0,
     )?;
+    if let Some(daily_limit) = crm.daily_limit {
+        // A limit that a hundred times fits into 32 bits, as percentages of it must.
+        between("crm.daily_limit", f64::from(daily_limit), 1.0, 40_000_000.0)?;
+    }
     between("crm.service_ms", crm.service_ms as f64, 0.0, 60_000.0)?;
     between(
         "crm.service_jitter_ms",

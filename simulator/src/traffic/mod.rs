@@ -7,6 +7,7 @@
 mod arrivals;
 mod backlog;
 mod content;
+mod dialler;
 mod durations;
 mod events;
 mod expect;
@@ -16,6 +17,7 @@ pub mod profile;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+pub use dialler::Dialler;
 pub use durations::DurationLaw;
 pub use expect::Expectation;
 pub(crate) use expect::{mark_field, mark_in};

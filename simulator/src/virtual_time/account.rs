@@ -5,7 +5,7 @@ use callflume_core::dispatcher::Setup;
 use callflume_core::lane::Lane;
 
 use crate::oracle::Published;
-use crate::traffic::Plan;
+use crate::traffic::{Dialler, Plan};
 
 /// One account of a world: what its dispatcher is made of, its traffic, its CRM.
 pub struct AccountSetup<C> {
@@ -32,6 +32,8 @@ pub struct AccountRun<C> {
     pub unowned_ms: Vec<u64>,
     /// Times that a new owner began while another one still worked.
     pub overlaps: u64,
+    /// Outbound calls that the dialler did not place; the plan is without them.
+    pub not_dialled: u64,
 }
 
 /// An account of the world.
@@ -46,6 +48,7 @@ pub(super) struct Account<C> {
     pub(super) served_at: [Option<u64>; 2],
     pub(super) published: Vec<Published>,
     pub(super) next_event: usize,
+    pub(super) dialler: Dialler,
     pub(super) dead: Vec<String>,
     pub(super) unowned_since: Option<u64>,
     pub(super) unowned_ms: Vec<u64>,
@@ -60,6 +63,7 @@ impl<C> Account<C> {
             consumers: Lane::ALL.map(|lane| lane.consumer(&id)),
             filters: Lane::ALL.map(|lane| lane.filter(&id)),
             id,
+            dialler: Dialler::new(&given.plan),
             setup: given.setup,
             plan: given.plan,
             crm: given.crm,
@@ -75,13 +79,15 @@ impl<C> Account<C> {
     }
 
     pub(super) fn ended(self) -> AccountRun<C> {
+        let (plan, published) = self.dialler.carried_out(self.plan, self.published);
         AccountRun {
-            plan: self.plan,
-            published: self.published,
+            plan,
+            published,
             crm: self.crm,
             dead: self.dead,
             unowned_ms: self.unowned_ms,
             overlaps: self.overlaps,
+            not_dialled: self.dialler.not_dialled().len() as u64,
         }
     }
 

@@ -4,6 +4,7 @@
 
 use callflume_core::dispatcher::{Input, RequestId};
 use callflume_core::lane::Lane;
+use callflume_core::quota::Advice;
 use callflume_core::vendor::HttpRequest;
 
 use super::broker::PullNews;
@@ -76,6 +77,8 @@ pub(super) enum Happening {
     },
     /// A consumer does what has fallen due.
     Serve { account: usize, lane: Lane },
+    /// A dialler hears advice.
+    Advised { account: usize, advice: Advice },
     /// A request arrives at the CRM.
     AtCrm {
         task: TaskId,

@@ -1,12 +1,13 @@
-//! Voice services: events published at their instants, what publishers are told.
+//! Voice services: events published at their instants, what publishers are told; outbound calls placed as advised.
 
 use bytes::Bytes;
 use callflume_core::event::{ContentType, encode};
+use callflume_core::quota::Advice;
 
 use super::broker::header;
 use super::crm::Crm;
 use super::happening::Happening;
-use super::world::World;
+use super::world::{TRIP_MS, World};
 use crate::oracle::{PublishOutcome, Published};
 
 impl<C: Crm> World<'_, '_, C> {
@@ -30,8 +31,41 @@ impl<C: Crm> World<'_, '_, C> {
         let place = account.plan.backlog.len() + account.next_event;
         account.next_event += 1;
         self.to_publish -= 1;
-        self.publish(number, place);
+        if self.takes_place(number, place) {
+            self.publish(number, place);
+        }
         self.plan_publish(number);
+    }
+
+    /// Whether an event's call takes place; its dialler decides when the call begins.
+    fn takes_place(&mut self, number: usize, index: usize) -> bool {
+        let account = &mut self.accounts[number];
+        let Some(call_index) = account.plan.get(index).and_then(|event| event.call_index) else {
+            return true;
+        };
+        let placed = account.dialler.takes_place(call_index);
+        if !placed {
+            let id = account.id.clone();
+            self.note(format_args!(
+                "{id} call {call_index} was not dialled: no event {index}"
+            ));
+        }
+        placed
+    }
+
+    /// A worker publishes advice: the account's dialler hears it when it has come to the broker and on from there.
+    pub(super) fn advise(&mut self, number: usize, advice: Advice) {
+        if self.scenario.calls.dialler {
+            let advised = Happening::Advised {
+                account: number,
+                advice,
+            };
+            self.timeline.plan(self.now_ms + 2 * TRIP_MS, advised);
+        }
+    }
+
+    pub(super) fn advised(&mut self, number: usize, advice: Advice) {
+        self.accounts[number].dialler.hear(advice);
     }
 
     fn publish(&mut self, number: usize, index: usize) {

@@ -142,7 +142,16 @@ impl<C: Crm> World<'_, '_, C> {
                 self.send(id, request, lane, http, timeout_ms);
                 return;
             }
-            // Alerts and advice: nobody in a world acts on them, the reader of a trace may.
+            Output::Advice(advised) => {
+                let name = self.accounts[account].id.clone();
+                self.note(format_args!(
+                    "{name} says {:?}",
+                    Output::Advice(advised.clone())
+                ));
+                self.advise(account, advised.advice);
+                return;
+            }
+            // Alerts: nobody in a world acts on them, the reader of a trace may.
             other => {
                 let name = self.accounts[account].id.clone();
                 self.note(format_args!("{name} says {other:?}"));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use callflume_core::dispatcher::{Delivery, Dispatcher, Input, Output};
 use callflume_core::event::ContentType;
 use callflume_core::lane::{Lane, SubjectParts};
+use callflume_core::quota::Advice;
 use callflume_core::record::key;
 
 use super::broker::{ConsumerConfig, Message, PullNews, header, header_value};
@@ -145,6 +146,8 @@ impl<C: Crm> World<'_, '_, C> {
             task.journal_revision = journal_revision;
             task.dispatcher = Some(dispatcher);
             let stopping = task.stopping;
+            // As the real worker: a new owner begins with this, whatever the one before said.
+            self.advise(account, Advice::Ok);
             self.drain_outputs(id);
             if warming {
                 self.tell(id, Input::Warm);

@@ -1,7 +1,8 @@
 //! One worker process: it says that it lives, sees who owns what, claims, hands over, stops, is killed.
 //!
-//! Carries out what `core::ownership` decides, step by step as the real worker: claims one after the other, looks again
-//! after a while, stops when everything it owned is given back.
+//! Carries out what `core::ownership` decides, step by step as the real worker: claims, looks again after a while, stops when
+//! everything it owned is given back. Claims go one after the other here, several at a time there: what holds of the slower
+//! way holds of the quicker.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

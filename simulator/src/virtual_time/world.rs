@@ -262,6 +262,7 @@ impl<C: Crm> World<'_, '_, C> {
                 work,
             } => self.arrive(task, account, work),
             Happening::Serve { account, lane } => self.serve(account, lane),
+            Happening::Advised { account, advice } => self.advised(account, advice),
             Happening::AtCrm {
                 task,
                 account,

@@ -152,6 +152,7 @@ impl Case {
             plan: &self.plan,
             mode: self.mode,
             judgement: &self.judgement,
+            not_dialled: None,
             publish_us: self.publish_us.as_ref(),
             baseline: self.baseline.as_ref(),
             workers: self.workers,
