@@ -250,15 +250,35 @@ impl Server {
         Ok(())
     }
 
-    /// SIGSTOP: the server keeps its connections and answers nothing, as a machine that hangs.
+    /// SIGSTOP: the server keeps its connections and answers nothing, as a machine that hangs. Where the system shows it
+    /// (Linux), returns once every thread stands: on a busy machine one may run on for a moment, and answer.
     pub async fn pause(&self) -> Result<(), Error> {
-        signal(self.child.as_ref().ok_or(Error::NotRunning)?, "STOP").await
+        let child = self.child.as_ref().ok_or(Error::NotRunning)?;
+        signal(child, "STOP").await?;
+        let since = Instant::now();
+        while child.id().is_some_and(runs) && since.elapsed() < GONE_WITHIN {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(())
     }
 
     /// SIGCONT: ends [`pause`](Self::pause).
     pub async fn resume(&self) -> Result<(), Error> {
         signal(self.child.as_ref().ok_or(Error::NotRunning)?, "CONT").await
     }
+}
+
+/// Whether a thread of a process is seen not to be stopped.
+fn runs(pid: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return false;
+    };
+    threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok())
+        // The state follows the name, which stands in brackets and may hold anything.
+        .filter_map(|stat| stat.rsplit(')').next()?.trim_start().chars().next())
+        .any(|state| state != 'T')
 }
 
 impl Drop for Server {
