@@ -249,11 +249,11 @@ fn an_organisation_is_prepared_and_then_found_to_be() {
         for finding in setup::fields(&bare, object, &[page]) {
             let answer = carried(&mut crm, NOON_MS, finding.repair.as_ref().unwrap());
             let made = setup::repaired(&finding, &answer);
-            let mut quoted = made.remedy.split('"').skip(1).step_by(2);
-            ids.insert(
-                quoted.next().unwrap().to_owned(),
-                quoted.next().unwrap().to_owned(),
-            );
+            // `… custom_fields.<name> = "<id>" …`
+            let (_, line) = made.remedy.split_once("custom_fields.").unwrap();
+            let (name, rest) = line.split_once(" = \"").unwrap();
+            let (id, _) = rest.split_once('"').unwrap();
+            ids.insert(name.to_owned(), id.to_owned());
         }
     }
     assert_eq!(ids.len(), 4);
