@@ -270,12 +270,12 @@ impl Server {
 
 /// Whether a thread of a process is seen not to be stopped.
 fn runs(pid: u32) -> bool {
-    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return false;
     };
     threads
         .flatten()
-        .filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok())
+        .filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok())
         // The state follows the name, which stands in brackets and may hold anything.
         .filter_map(|stat| stat.rsplit(')').next()?.trim_start().chars().next())
         .any(|state| state != 'T')
