@@ -34,7 +34,9 @@ pub const SCHEMA: u32 = 1;
 /// How long the ledger remembers an effect, hours.
 pub const LEDGER_TTL_HOURS: u64 = 24;
 
-/// State of an effect in the ledger, `<account>.<effect key>`.
+/// State of an effect in the ledger, `<account>.<effect key>`. In a CRM that doesn't make a record once by itself also
+/// the origin of a record, `<account>.<record key>`, and of a contact, `<account>.<alias>`: [`EffectState::Sent`] before
+/// its creation leaves, [`EffectState::Done`] once its id is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerRecord {
     /// [`SCHEMA`].
@@ -49,6 +51,23 @@ pub struct LedgerRecord {
     /// Code of the dead letter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
+    /// Of a contact's origin: our own key that the creation put on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_key: Option<String>,
+}
+
+impl LedgerRecord {
+    /// This state since this instant, and nothing more.
+    pub const fn new(state: EffectState, at: WallTime) -> Self {
+        Self {
+            schema: SCHEMA,
+            state,
+            at,
+            crm_id: None,
+            code: None,
+            own_key: None,
+        }
+    }
 }
 
 /// How far an effect is.

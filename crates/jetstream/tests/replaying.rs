@@ -6,7 +6,7 @@ use callflume_core::codes;
 use callflume_core::effect::effect_key;
 use callflume_core::event::EventId;
 use callflume_core::lane::Lane;
-use callflume_core::record::{EffectState, LedgerRecord, SCHEMA};
+use callflume_core::record::{EffectState, LedgerRecord};
 use callflume_core::time::WallTime;
 use callflume_jetstream::consumer::{AccountConsumer, ConsumerSettings};
 use callflume_jetstream::dead::{DeadLetter, DeadLetters, StoredDeadLetter};
@@ -71,13 +71,7 @@ impl Scene {
     }
 
     async fn record(&self, state: EffectState) {
-        let record = LedgerRecord {
-            schema: SCHEMA,
-            state,
-            at: WallTime(1),
-            crm_id: None,
-            code: None,
-        };
+        let record = LedgerRecord::new(state, WallTime(1));
         let acme = account("acme");
         self.ledger.write(&acme, &self.key, &record).await.unwrap();
     }

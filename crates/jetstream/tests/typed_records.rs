@@ -23,6 +23,7 @@ fn record(state: EffectState) -> LedgerRecord {
         at: WallTime(5),
         crm_id: Some("77".to_owned()),
         code: None,
+        own_key: None,
     }
 }
 

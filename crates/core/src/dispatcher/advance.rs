@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::Dispatcher;
-use super::state::{EffectRef, EffectWork, Purpose, Record, Resolution, Stage, Step};
+use super::state::{EffectRef, EffectWork, News, Purpose, Record, Resolution, Stage, Step};
 use crate::effect::{Object, Write};
 use crate::lane::Lane;
+use crate::record::EffectState;
 use crate::time::Now;
 use crate::vendor::{Item, Verb};
 
@@ -83,8 +84,19 @@ impl Dispatcher {
             return;
         };
         let work = &state.effects[index];
-        let (effect, update, not_before) = (work.effect.clone(), work.update, work.not_before);
+        let (effect, mut update, not_before) = (work.effect.clone(), work.update, work.not_before);
         let record = (effect.object, effect.key.clone());
+        let by_id = !self.vendor.updates_by_key(effect.object);
+        let crm_id = self.ids.find(&record).filter(|_| by_id).cloned();
+        if let (Some(crm_id), Write::Create) = (&crm_id, effect.write) {
+            // Created before a crash; only the end of the effect was not recorded.
+            let ends = vec![(at, EffectState::Done)];
+            return self.record_ends(ends, Some(crm_id.clone()), News::default(), contact);
+        }
+        if crm_id.is_some() && effect.write == Write::Upsert && !update {
+            update = true;
+            self.work(at, |work| work.update = true);
+        }
         if effect.object != Object::Contact && (effect.write == Write::Update || update) {
             let absent =
                 not_before.is_some_and(|at| at > now.tick) && !self.existing.contains(&record);
@@ -93,8 +105,11 @@ impl Dispatcher {
             {
                 return;
             }
-            self.queue_update(now, contact, at);
-            return;
+            // A record without an id is looked for among its contact's.
+            if !by_id || crm_id.is_some() {
+                self.queue_update(now, contact, at, None);
+                return;
+            }
         }
         match self.resolution(contact, &event) {
             Resolution::Working => {
@@ -104,7 +119,7 @@ impl Dispatcher {
             }
             Resolution::Unresolved => {
                 if self.claim(contact, &event, lane) {
-                    self.look_up(now, lane, contact, (lane, seq), Step::Key);
+                    self.look_up(now, lane, contact, (lane, seq), Step::Origin);
                 }
             }
             Resolution::Absent => {
@@ -115,15 +130,19 @@ impl Dispatcher {
             Resolution::Known(crm_id) if effect.object == Object::Contact => {
                 self.queue_contact_update(now, contact, at, &crm_id);
             }
+            Resolution::Known(crm_id) if effect.write == Write::Update || update => {
+                self.queue_update(now, contact, at, Some(crm_id));
+            }
             Resolution::Known(crm_id) => {
                 if effect.write == Write::Upsert && self.existing.contains(&record) {
                     self.work(at, |work| work.update = true);
-                    self.queue_update(now, contact, at);
+                    self.queue_update(now, contact, at, Some(crm_id));
                     return;
                 }
                 if !self.lock(&record, contact, lane) {
                     return;
                 }
+                let looks_first = self.looks_first(&effect, event.at);
                 let item = Item {
                     key: effect.key,
                     fields: effect.fields,
@@ -135,16 +154,25 @@ impl Dispatcher {
                     field_at: BTreeMap::new(),
                 };
                 self.set_stage(at, Stage::Working);
-                self.enqueue(
+                let verb = if looks_first.is_some() {
+                    Verb::Probe
+                } else {
+                    Verb::Create
+                };
+                let job = self.enqueue(
                     now,
                     lane,
-                    Verb::Create,
+                    verb,
                     effect.object,
                     item,
                     contact,
                     purpose,
                     Some(record),
                 );
+                if let Some(not_before) = looks_first {
+                    self.probe_for(job, Verb::Create);
+                    self.hold_until(now, job, not_before);
+                }
             }
         }
     }

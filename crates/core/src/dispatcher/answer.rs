@@ -62,6 +62,14 @@ impl Dispatcher {
             }
             return;
         }
+        if let [id] = sent.jobs[..]
+            && let Some(job) = self.jobs.get_mut(&id)
+            && job.verb == Verb::Probe
+            && meaning.next_page.is_some()
+        {
+            // Not found so far: it goes on from here.
+            job.probe_after = meaning.next_page.take();
+        }
         self.split(&sent.jobs, &mut meaning.items);
         // In reverse, so that what goes back to the front of its pool keeps its order.
         for (id, outcome) in sent.jobs.iter().zip(&meaning.items).rev() {
@@ -184,9 +192,13 @@ impl Dispatcher {
             ItemOutcome::Unknown => return self.unknown(now, id),
             _ => {}
         }
-        let Some(purpose) = self.jobs.get(&id).map(|job| job.purpose.clone()) else {
+        let Some(job) = self.jobs.get(&id) else {
             return;
         };
+        if job.probes_for.is_some() && job.verb == Verb::Probe {
+            return self.probed(now, id, outcome);
+        }
+        let purpose = job.purpose.clone();
         match purpose {
             Purpose::Lookup { step, by } => self.looked_up(now, id, step, by, outcome),
             Purpose::CreateContact {
@@ -219,11 +231,12 @@ impl Dispatcher {
             );
             return;
         }
-        self.delay_unknown(now, id);
+        let least_ms = self.look_before_repeating(id);
+        self.delay_unknown(now, id, least_ms);
     }
 
-    /// Counts an attempt whose outcome is unknown, and puts the job back after a backoff.
-    pub(super) fn delay_unknown(&mut self, now: Now, id: JobId) {
+    /// Counts an attempt whose outcome is unknown, and puts the job back after a backoff of `least_ms` at least.
+    pub(super) fn delay_unknown(&mut self, now: Now, id: JobId, least_ms: u64) {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
@@ -233,7 +246,7 @@ impl Dispatcher {
             Lane::En => RETRY_EN_MS,
         };
         let wait = backoff_ms(&mut self.seed, job.attempts, base, cap);
-        self.delay(now, id, wait);
+        self.delay(now, id, wait.max(least_ms));
     }
 
     /// Ends a job whose effects can't be written: they become dead letters.

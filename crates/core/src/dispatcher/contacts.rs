@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{EffectRef, EventRef, JobId, Purpose, Resolution, Stage, Step};
+use super::state::{EffectRef, EventRef, JobId, News, Purpose, Resolution, Stage, Step};
 use super::{ContactWrite, Dispatcher};
 use crate::codes;
 use crate::effect::{Effect, Object};
@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::lane::Lane;
 use crate::plan::contact_base_fields;
 use crate::record::{ContactRecord, EffectState, SCHEMA};
-use crate::time::{Now, WallTime};
+use crate::time::{Now, Tick, WallTime};
 use crate::vendor::{Found, Item, ItemOutcome, Verb};
 
 impl Dispatcher {
@@ -69,8 +69,13 @@ impl Dispatcher {
             ..Item::default()
         };
         let (email, phone) = (reference.email(), reference.phone());
+        let begun = match step {
+            Step::Origin => self.begun_contact(&reference.aliases()),
+            Step::Key | Step::Email | Step::Phone => None,
+        };
         let (step, verb) = match step {
-            Step::Key => (Step::Key, Verb::ReadByKey),
+            Step::Origin if begun.is_some() => (Step::Origin, Verb::Probe),
+            Step::Origin | Step::Key => (Step::Key, Verb::ReadByKey),
             Step::Email if email.is_some() => (Step::Email, Verb::ReadByEmail),
             Step::Email | Step::Phone if phone.is_some() => (Step::Phone, Verb::SearchByPhone),
             Step::Email | Step::Phone => {
@@ -80,13 +85,18 @@ impl Dispatcher {
             }
         };
         match step {
-            Step::Key => {}
+            Step::Origin | Step::Key => {}
             Step::Email => item.email = email,
             Step::Phone => item.phone = phone,
         }
+        let mut not_before = Tick(0);
+        if let Some(begun) = begun {
+            item.key = begun.key;
+            not_before = begun.quiet_at;
+        }
         self.set_resolution(contact, Resolution::Working);
         let lane = self.urgency(contact, lane);
-        self.enqueue(
+        let job = self.enqueue(
             now,
             lane,
             verb,
@@ -96,6 +106,7 @@ impl Dispatcher {
             Purpose::Lookup { step, by },
             None,
         );
+        self.hold_until(now, job, not_before);
     }
 
     pub(super) fn looked_up(
@@ -109,8 +120,21 @@ impl Dispatcher {
         let Some(job) = self.jobs.get(&id) else {
             return;
         };
-        let (contact, lane) = (job.contact.clone(), job.lane);
+        let (contact, lane, key) = (job.contact.clone(), job.lane, job.item.key.clone());
+        if step == Step::Origin && matches!(outcome, ItemOutcome::Done { .. } | ItemOutcome::Gone) {
+            let aliases = self.aliases_of(by);
+            self.contact_cleared(&aliases, &key);
+        }
         match outcome {
+            ItemOutcome::Done { crm_id } if step == Step::Origin => {
+                self.finish_job(id);
+                let found = Found {
+                    crm_id: crm_id.clone(),
+                    own_key: Some(key),
+                    ..Found::default()
+                };
+                self.know(now, &contact, by, &found);
+            }
             ItemOutcome::Matches(found) if !found.is_empty() => {
                 self.finish_job(id);
                 if let Some(best) = choose(found, &contact) {
@@ -120,6 +144,8 @@ impl Dispatcher {
             ItemOutcome::Matches(_) | ItemOutcome::Gone => {
                 self.finish_job(id);
                 match step {
+                    // Another of its names may have been used in another creation.
+                    Step::Origin => self.look_up(now, lane, &contact, by, Step::Origin),
                     Step::Key => self.look_up(now, lane, &contact, by, Step::Email),
                     Step::Email => self.look_up(now, lane, &contact, by, Step::Phone),
                     Step::Phone => {
@@ -219,10 +245,12 @@ impl Dispatcher {
         let Some(job) = self.jobs.get(&id) else {
             return;
         };
-        let (contact, lane) = (job.contact.clone(), job.lane);
+        let (contact, lane, key) = (job.contact.clone(), job.lane, job.item.key.clone());
+        // This attempt's outcome is known, and no earlier one can be open.
+        let aliases = self.aliases_of(by);
+        self.contact_cleared(&aliases, &key);
         match outcome {
             ItemOutcome::Done { crm_id } => {
-                let aliases = self.aliases_of(by);
                 let record = ContactRecord {
                     schema: SCHEMA,
                     crm_id: crm_id.clone(),
@@ -242,7 +270,7 @@ impl Dispatcher {
                     Some(effect) => self.record_ends(
                         vec![(effect, EffectState::Done)],
                         Some(crm_id.clone()),
-                        vec![write],
+                        News::of(write),
                         &contact,
                     ),
                     None => self.record_cache(vec![write]),

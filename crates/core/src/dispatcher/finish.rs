@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{EffectRef, EventRef, Job, JobId, Recorded, Recording, Stage};
+use super::state::{EffectRef, EventRef, Job, JobId, News, Recorded, Recording, Stage};
 use super::{ContactWrite, DeadLetter, Dispatcher, Output, RecordingId};
 use crate::codes::Code;
 use crate::event::BadEvent;
 use crate::lane::Lane;
-use crate::record::{EffectState, LedgerRecord, SCHEMA};
+use crate::record::{EffectState, LedgerRecord};
 use crate::time::Now;
 
 /// Pause before a failed recording is tried again, milliseconds.
@@ -26,15 +26,15 @@ impl Dispatcher {
         Some(job)
     }
 
-    /// Stores the ends of effects, with the contact's news.
+    /// Stores the ends of effects, with the news of contact and record.
     pub(super) fn record_ends(
         &mut self,
         ends: Vec<(EffectRef, EffectState)>,
         crm_id: Option<String>,
-        contacts: Vec<ContactWrite>,
+        news: News,
         contact: &str,
     ) {
-        let mut ledger = Vec::with_capacity(ends.len());
+        let mut ledger = Vec::with_capacity(ends.len() + 1);
         let mut touched = BTreeSet::from([contact.to_owned()]);
         let at = self.wall;
         for ((lane, seq, index), end) in &ends {
@@ -46,16 +46,12 @@ impl Dispatcher {
                 continue;
             };
             work.stage = Stage::Working;
-            let record = LedgerRecord {
-                schema: SCHEMA,
-                state: *end,
-                at,
-                crm_id: crm_id.clone(),
-                code: None,
-            };
+            let mut record = LedgerRecord::new(*end, at);
+            record.crm_id.clone_from(&crm_id);
             ledger.push((work.key.clone(), record));
         }
-        self.store(ledger, contacts, Recorded::Ends(ends), touched);
+        ledger.extend(news.origin);
+        self.store(ledger, news.contacts, Recorded::Ends(ends), touched);
     }
 
     /// Stores news of contacts that no effect waits for.
@@ -171,6 +167,13 @@ impl Dispatcher {
     }
 
     pub(super) fn recorded(&mut self, now: Now, id: RecordingId, stored: bool) {
+        if let Some(Recorded::Intent(request)) = self.recordings.get(&id).map(|it| &it.what) {
+            // Not tried again by itself: its permit doesn't wait.
+            let request = *request;
+            self.recordings.remove(&id);
+            self.intended(now, request, stored);
+            return;
+        }
         if !stored {
             if self.recordings.contains_key(&id) {
                 self.rerecords
@@ -208,13 +211,8 @@ impl Dispatcher {
                     .get(&seq)
                     .and_then(|state| Some(state.effects.get(index)?.key.clone()));
                 if let Some(key) = key {
-                    let record = LedgerRecord {
-                        schema: SCHEMA,
-                        state: EffectState::Dead,
-                        at: now.wall,
-                        crm_id: None,
-                        code: Some(code),
-                    };
+                    let mut record = LedgerRecord::new(EffectState::Dead, now.wall);
+                    record.code = Some(code);
                     self.store(
                         vec![(key, record)],
                         Vec::new(),
@@ -226,7 +224,7 @@ impl Dispatcher {
             }
             Recorded::DeadEvent((lane, seq)) => self.settle(lane, seq),
             Recorded::Page { next } => self.page_stored(now, next),
-            Recorded::Cache => {}
+            Recorded::Intent(_) | Recorded::Cache => {}
         }
         self.changed.extend(recording.contacts);
     }

@@ -55,6 +55,7 @@ impl Dispatcher {
                         bytes,
                         contact: String::new(),
                         effects: Vec::new(),
+                        origins: Vec::new(),
                         loaded: true,
                     },
                 );
@@ -73,6 +74,7 @@ impl Dispatcher {
         effects: Vec<EffectWork>,
     ) {
         let contact = event.contact.own_key().unwrap_or_default();
+        let origins = self.origins_of(&event, &effects);
         self.lane(lane).events.insert(
             seq,
             EventState {
@@ -80,6 +82,7 @@ impl Dispatcher {
                 bytes,
                 contact: contact.clone(),
                 effects,
+                origins,
                 loaded: false,
             },
         );
@@ -104,7 +107,8 @@ impl Dispatcher {
         let Some(state) = self.lane(lane).events.get(&seq) else {
             return;
         };
-        let effects = state.effects.iter().map(|work| work.key.clone()).collect();
+        let mut keys: Vec<String> = state.effects.iter().map(|work| work.key.clone()).collect();
+        keys.extend(state.origins.iter().map(|origin| origin.key().to_owned()));
         let aliases = state
             .event
             .as_ref()
@@ -118,7 +122,7 @@ impl Dispatcher {
         self.outputs.push_back(Output::Load {
             lane,
             seq,
-            effects,
+            effects: keys,
             aliases,
         });
     }
@@ -135,7 +139,8 @@ impl Dispatcher {
             return;
         };
         state.loaded = true;
-        for (work, record) in state.effects.iter_mut().zip(ledger) {
+        let (ends, known) = ledger.split_at(state.effects.len().min(ledger.len()));
+        for (work, record) in state.effects.iter_mut().zip(ends) {
             if record
                 .as_ref()
                 .is_some_and(|record| record.state != EffectState::Sent)
@@ -143,12 +148,18 @@ impl Dispatcher {
                 work.stage = Stage::Ended;
             }
         }
+        let origins = std::mem::take(&mut state.origins);
         let key = state.contact.clone();
         let aliases = state
             .event
             .as_ref()
             .map(|event| event.contact.aliases())
             .unwrap_or_default();
+        for (origin, record) in origins.into_iter().zip(known) {
+            if let Some(record) = record {
+                self.learn_origin(now, origin, record);
+            }
+        }
         if let Some(record) = contact {
             // Memory may have learnt more while the bucket was being read.
             match self.cache.by_id(&record.crm_id).cloned() {

@@ -21,6 +21,8 @@
 //! | `contacts` | which CRM record a contact is: look-ups, creation, our key |
 //! | `claims` | who resolves a person at the moment |
 //! | `writes` | writes of records, and what their answers mean |
+//! | `origin` | creations that the CRM doesn't make once by itself: what is stored before and after |
+//! | `probe` | looking for what such a creation may have left |
 //! | `waiting` | updates that wait for their call's record |
 //! | `warm` | reading all contacts of the CRM |
 //! | `send` | jobs to requests, permits, locks |
@@ -39,6 +41,8 @@ mod finish;
 mod foreign;
 mod intake;
 mod io;
+mod origin;
+mod probe;
 mod send;
 mod state;
 mod waiting;
@@ -104,6 +108,12 @@ pub struct Dispatcher {
     existing: state::Recent<Record>,
     /// Contacts on which our key is being put, or could not be.
     stamped: state::Recent<String>,
+    /// Ids of records lately written, for a CRM that updates by id only.
+    ids: state::Memory<Record, String>,
+    /// Records whose creation may have been carried out, for a CRM that doesn't make them once by itself.
+    begun: state::Memory<Record, state::Begun>,
+    /// The same of contacts, by alias.
+    begun_contacts: state::Memory<String, state::Begun>,
     next_id: u64,
     in_flight: [usize; 2],
     failing: u32,
@@ -185,6 +195,9 @@ impl Dispatcher {
             recent: state::Recent::bounded(8_192),
             existing: state::Recent::bounded(8_192),
             stamped: state::Recent::bounded(8_192),
+            ids: state::Memory::bounded(8_192),
+            begun: state::Memory::bounded(8_192),
+            begun_contacts: state::Memory::bounded(8_192),
             next_id: 0,
             in_flight: [0; 2],
             failing: 0,

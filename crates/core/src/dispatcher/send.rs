@@ -41,7 +41,7 @@ impl Dispatcher {
         contact: &str,
         purpose: Purpose,
         lock: Option<Record>,
-    ) {
+    ) -> JobId {
         let id = self.next_id();
         item.trace = id;
         let job = Job {
@@ -56,6 +56,8 @@ impl Dispatcher {
             group: None,
             attempts: 0,
             answers_before: self.answers_ok,
+            probes_for: None,
+            probe_after: None,
         };
         self.jobs.insert(id, job);
         let queue = self.pools.entry((verb, object)).or_default().lane(lane);
@@ -68,6 +70,7 @@ impl Dispatcher {
         if wish {
             self.limiter.wished(now, self.vendor.windows(verb, object));
         }
+        id
     }
 
     /// Takes the right to write a record; whoever doesn't get it is looked at again when it is free.
@@ -175,7 +178,7 @@ impl Dispatcher {
             let windows = self.vendor.windows(verb, object);
             match self.limiter.ask(now, lane, windows) {
                 Grant::Granted(permit) => {
-                    self.send(lane, verb, object, permit);
+                    self.send(now, lane, verb, object, permit);
                     return Tried::Sent;
                 }
                 Grant::Unwritten => {
@@ -221,7 +224,14 @@ impl Dispatcher {
         due.into_iter().map(|(_, class)| class).collect()
     }
 
-    fn send(&mut self, lane: Lane, verb: Verb, object: Object, permit: crate::quota::PermitId) {
+    fn send(
+        &mut self,
+        now: Now,
+        lane: Lane,
+        verb: Verb,
+        object: Object,
+        permit: crate::quota::PermitId,
+    ) {
         let jobs = self.take_batch(lane, verb, object);
         let mut items = Vec::with_capacity(jobs.len());
         let mut after = None;
@@ -230,9 +240,11 @@ impl Dispatcher {
                 continue;
             };
             job.answers_before = self.answers_ok;
-            match &job.purpose {
-                Purpose::Page { after: mark } => after.clone_from(mark),
-                _ => items.push(job.item.clone()),
+            if let Purpose::Page { after: mark } = &job.purpose {
+                after.clone_from(mark);
+            } else {
+                after.clone_from(&job.probe_after);
+                items.push(job.item.clone());
             }
         }
         let operation = Operation {
@@ -244,7 +256,12 @@ impl Dispatcher {
         let http = self.vendor.request(&operation);
         let request = self.next_id();
         self.in_flight[lane as usize] += 1;
-        self.counters.requests += 1;
+        let output = Output::Send {
+            request,
+            lane,
+            http,
+            timeout_ms: self.config.request_timeout_ms,
+        };
         self.requests.insert(
             request,
             Sent {
@@ -252,14 +269,19 @@ impl Dispatcher {
                 permit,
                 operation,
                 jobs,
+                granted_at: now.tick,
+                held: None,
             },
         );
-        self.outputs.push_back(Output::Send {
-            request,
-            lane,
-            http,
-            timeout_ms: self.config.request_timeout_ms,
-        });
+        if self.needs_probe(verb, object) {
+            if let Some(sent) = self.requests.get_mut(&request) {
+                sent.held = Some(Box::new(output));
+            }
+            self.record_intent(request);
+        } else {
+            self.counters.requests += 1;
+            self.outputs.push_back(output);
+        }
     }
 
     /// Takes up to a batch of jobs out of a pool: the lane's own first, then the other's ride along.
@@ -274,6 +296,7 @@ impl Dispatcher {
         };
         let mut batch = Vec::new();
         let mut group = None;
+        let mut after: Option<String> = None;
         let mut records: BTreeSet<&str> = BTreeSet::new();
         for lane in lanes {
             let queue = pool.lane(lane);
@@ -286,10 +309,11 @@ impl Dispatcher {
                 };
                 if batch.is_empty() {
                     group = job.group;
+                    after.clone_from(&job.probe_after);
                 }
                 // At most one write per record in a batch; the second goes with the next.
                 let record = job.item.crm_id.as_deref().unwrap_or(&job.item.key);
-                if job.group != group || !records.insert(record) {
+                if job.group != group || job.probe_after != after || !records.insert(record) {
                     break;
                 }
                 queue.pop_front();

@@ -7,7 +7,7 @@ use crate::effect::{Effect, Fields, Object, Write};
 use crate::event::Event;
 use crate::lane::Lane;
 use crate::quota::PermitId;
-use crate::record::{ContactRecord, EffectState};
+use crate::record::{ContactRecord, EffectState, LedgerRecord};
 use crate::time::{Tick, WallTime};
 use crate::vendor::{Item, Operation, Verb};
 
@@ -71,6 +71,8 @@ pub(super) struct EventState {
     /// Our own key of its contact.
     pub(super) contact: String,
     pub(super) effects: Vec<EffectWork>,
+    /// What the ledger is asked for beside the effects.
+    pub(super) origins: Vec<Origin>,
     pub(super) loaded: bool,
 }
 
@@ -139,6 +141,8 @@ pub(super) enum Resolution {
 /// Where a look-up has got to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
+    /// By the key of a creation that may have been carried out; left out where there was none.
+    Origin,
     Key,
     Email,
     Phone,
@@ -181,6 +185,10 @@ pub(super) struct Job {
     pub(super) attempts: u32,
     /// Good answers of the account when it was last sent.
     pub(super) answers_before: u64,
+    /// While it is a probe: what it becomes when it has found nothing, or something.
+    pub(super) probes_for: Option<Verb>,
+    /// Where a probe goes on.
+    pub(super) probe_after: Option<String>,
 }
 
 /// Jobs of one kind that wait for a request.
@@ -206,6 +214,26 @@ pub(super) struct Sent {
     pub(super) permit: PermitId,
     pub(super) operation: Operation,
     pub(super) jobs: Vec<JobId>,
+    pub(super) granted_at: Tick,
+    /// The request, while its intent is being stored.
+    pub(super) held: Option<Box<super::Output>>,
+}
+
+/// What is stored with the ends of effects.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    pub(super) contacts: Vec<super::ContactWrite>,
+    /// Where a record has come to be; see module `origin`.
+    pub(super) origin: Option<(String, LedgerRecord)>,
+}
+
+impl News {
+    pub(super) fn of(contact: super::ContactWrite) -> Self {
+        Self {
+            contacts: vec![contact],
+            origin: None,
+        }
+    }
 }
 
 /// Something being stored.
@@ -228,6 +256,8 @@ pub(super) enum Recorded {
     DeadEvent(EventRef),
     /// A page of contacts; the next one follows.
     Page { next: Option<String> },
+    /// That a request of class B is about to leave.
+    Intent(super::RequestId),
     /// Nothing waits for it.
     Cache,
 }
@@ -250,14 +280,21 @@ impl<T: Ord + Clone> Recent<T> {
     }
 
     pub(super) fn insert(&mut self, entry: T) {
-        if self.set.insert(entry.clone()) {
-            self.order.push_back(entry);
-            if self.order.len() > self.max
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.set.remove(&oldest);
-            }
+        self.insert_over(entry);
+    }
+
+    /// Answers what is forgotten for it.
+    fn insert_over(&mut self, entry: T) -> Option<T> {
+        if !self.set.insert(entry.clone()) {
+            return None;
         }
+        self.order.push_back(entry);
+        if self.order.len() <= self.max {
+            return None;
+        }
+        let oldest = self.order.pop_front()?;
+        self.set.remove(&oldest);
+        Some(oldest)
     }
 
     pub(super) fn contains(&self, entry: &T) -> bool {
@@ -268,6 +305,56 @@ impl<T: Ord + Clone> Recent<T> {
         if self.set.remove(entry) {
             self.order.retain(|other| other != entry);
         }
+    }
+}
+
+/// Of what the ledger may know the origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A record other than a contact.
+    Record(Record),
+    /// A contact under this alias.
+    Contact(String),
+}
+
+/// A creation that may have been carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Begun {
+    /// Our own key, which the record then carries.
+    pub(super) key: String,
+    /// From then on the request can't arrive any more.
+    pub(super) quiet_at: Tick,
+}
+
+/// The latest entries of a map, as many as [`Recent`] holds.
+#[derive(Debug)]
+pub(super) struct Memory<K, V> {
+    latest: Recent<K>,
+    entries: BTreeMap<K, V>,
+}
+
+impl<K: Ord + Clone, V> Memory<K, V> {
+    pub(super) const fn bounded(max: usize) -> Self {
+        Self {
+            latest: Recent::bounded(max),
+            entries: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn insert(&mut self, key: K, value: V) {
+        if let Some(oldest) = self.latest.insert_over(key.clone()) {
+            self.entries.remove(&oldest);
+        }
+        self.entries.insert(key, value);
+    }
+
+    pub(super) fn find(&self, key: &K) -> Option<&V> {
+        self.entries.get(key)
+    }
+
+    pub(super) fn remove(&mut self, key: &K) {
+        self.latest.remove(key);
+        self.entries.remove(key);
     }
 }
 

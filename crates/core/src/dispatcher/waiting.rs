@@ -45,9 +45,15 @@ impl Dispatcher {
             );
             return;
         }
-        let wait_ms = waited_ms
-            .clamp(RECORD_WAIT_MS.0, RECORD_WAIT_MS.1)
-            .min(left_ms);
+        // Where only a probe can tell, it is asked at the beginning and at the end: it may cost much, and records are
+        // created by this process alone, which then wakes whoever waits.
+        let wait_ms = if self.vendor.updates_by_key(record.0) {
+            waited_ms
+                .clamp(RECORD_WAIT_MS.0, RECORD_WAIT_MS.1)
+                .min(left_ms)
+        } else {
+            left_ms
+        };
         let until = now.tick.plus_ms(wait_ms);
         self.work(first, |work| work.not_before = Some(until));
         if let Some(job) = self.start_over(id, effects) {

@@ -66,7 +66,7 @@ impl Dispatcher {
                 }
             }
             ItemOutcome::NotExecuted => self.delay(now, id, again_ms),
-            ItemOutcome::Unknown => self.delay_unknown(now, id),
+            ItemOutcome::Unknown => self.delay_unknown(now, id, 0),
             _ => {
                 self.finish_job(id);
                 self.counters.warming = 0;

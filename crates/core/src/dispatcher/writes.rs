@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{EffectRef, JobId, Purpose, Resolution, Stage, Target, newer_fields};
+use super::state::{EffectRef, JobId, News, Purpose, Resolution, Stage, Target, newer_fields};
 use super::{ContactWrite, Dispatcher};
 use crate::codes;
 use crate::effect::{Fields, Object, Write};
@@ -33,7 +33,7 @@ impl Dispatcher {
             self.record_ends(
                 vec![(at, EffectState::Done)],
                 Some(crm_id.to_owned()),
-                Vec::new(),
+                News::default(),
                 contact,
             );
             self.stamp_if_needed(now, contact, crm_id);
@@ -43,7 +43,7 @@ impl Dispatcher {
             self.record_ends(
                 vec![(at, EffectState::Superseded)],
                 Some(crm_id.to_owned()),
-                Vec::new(),
+                News::default(),
                 contact,
             );
             return;
@@ -76,7 +76,15 @@ impl Dispatcher {
         );
     }
 
-    pub(super) fn queue_update(&mut self, now: Now, contact: &str, at: EffectRef) {
+    /// Queues an update by our key, or by id where the CRM knows no keys; `belongs_to` is the contact's id, among whose
+    /// records one without a known id is looked for.
+    pub(super) fn queue_update(
+        &mut self,
+        now: Now,
+        contact: &str,
+        at: EffectRef,
+        belongs_to: Option<String>,
+    ) {
         let (lane, seq, index) = at;
         let Some((object, key)) = self.lane(lane).events.get(&seq).map(|state| {
             let effect = &state.effects[index].effect;
@@ -89,22 +97,24 @@ impl Dispatcher {
             return;
         }
         let (effects, fields, field_at) = self.merge(contact, at, None);
+        let crm_id = self.ids.find(&lock).cloned();
+        let verb = match &crm_id {
+            _ if self.vendor.updates_by_key(object) => Verb::UpdateByKey,
+            Some(_) => Verb::UpdateById,
+            None => Verb::Probe,
+        };
         let item = Item {
             key,
             fields,
+            crm_id: crm_id.filter(|_| verb == Verb::UpdateById),
+            contact: belongs_to.filter(|_| verb == Verb::Probe),
             ..Item::default()
         };
         let purpose = Purpose::Write { effects, field_at };
-        self.enqueue(
-            now,
-            lane,
-            Verb::UpdateByKey,
-            object,
-            item,
-            contact,
-            purpose,
-            Some(lock),
-        );
+        let job = self.enqueue(now, lane, verb, object, item, contact, purpose, Some(lock));
+        if verb == Verb::Probe {
+            self.probe_for(job, Verb::UpdateById);
+        }
     }
 
     /// The effect with all younger pending updates of the same record right behind it, their fields in one, and the
@@ -190,6 +200,7 @@ impl Dispatcher {
             return;
         };
         let (verb, stamp) = (job.verb, job.item.stamp);
+        let by_id = verb == Verb::UpdateById && job.object != Object::Contact;
         match outcome {
             ItemOutcome::Done { crm_id } => {
                 self.write_done(id, effects, field_at, Some(crm_id.clone()));
@@ -210,6 +221,7 @@ impl Dispatcher {
                     self.write_done(id, effects, field_at, existing.clone());
                 }
             }
+            ItemOutcome::Gone if by_id => self.record_is_gone(now, id, effects),
             ItemOutcome::Gone => self.gone(now, id, effects),
             ItemOutcome::Conflict { .. } if stamp => {
                 // Our key may be what is taken, on another record of the same person: the fields matter more.
@@ -268,29 +280,31 @@ impl Dispatcher {
         let Some(job) = self.finish_job(id) else {
             return;
         };
-        let mut writes = Vec::new();
-        if job.object == Object::Contact {
-            if let Some(mut record) = crm_id.as_ref().and_then(|id| self.cache.by_id(id)).cloned() {
-                for (field, at) in field_at {
-                    let held = record.field_at.entry(field.clone()).or_insert(*at);
-                    *held = (*held).max(*at);
-                }
-                if job.item.stamp {
-                    record.own_key = Some(job.contact.clone());
-                }
-                let aliases = effects
-                    .first()
-                    .map(|(lane, seq, _)| self.aliases_of((*lane, *seq)))
-                    .unwrap_or_default();
-                self.cache.insert(record.clone(), &aliases);
-                writes.push(ContactWrite {
-                    record,
-                    aliases,
-                    only_if_absent: false,
-                });
+        let mut news = News::default();
+        if job.object != Object::Contact {
+            let record = (job.object, job.item.key);
+            news.origin = self.originated(&record, crm_id.as_deref());
+            self.exists(record);
+        } else if let Some(mut record) =
+            crm_id.as_ref().and_then(|id| self.cache.by_id(id)).cloned()
+        {
+            for (field, at) in field_at {
+                let held = record.field_at.entry(field.clone()).or_insert(*at);
+                *held = (*held).max(*at);
             }
-        } else {
-            self.exists((job.object, job.item.key));
+            if job.item.stamp {
+                record.own_key = Some(job.contact.clone());
+            }
+            let aliases = effects
+                .first()
+                .map(|(lane, seq, _)| self.aliases_of((*lane, *seq)))
+                .unwrap_or_default();
+            self.cache.insert(record.clone(), &aliases);
+            news.contacts.push(ContactWrite {
+                record,
+                aliases,
+                only_if_absent: false,
+            });
         }
         let last = effects.len().saturating_sub(1);
         let ends = effects
@@ -305,11 +319,11 @@ impl Dispatcher {
                 (*at, end)
             })
             .collect();
-        self.record_ends(ends, crm_id, writes, &job.contact);
+        self.record_ends(ends, crm_id, news, &job.contact);
     }
 
     /// The record to write to, or to link to, isn't there.
-    fn gone(&mut self, now: Now, id: JobId, effects: &[EffectRef]) {
+    pub(super) fn gone(&mut self, now: Now, id: JobId, effects: &[EffectRef]) {
         let Some(job) = self.jobs.get(&id) else {
             return;
         };

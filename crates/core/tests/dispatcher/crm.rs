@@ -1,4 +1,7 @@
 //! A small CRM in memory: contacts found by key, e-mail or phone, records unique by our key.
+//!
+//! In class B nothing is unique: what is created twice is there twice, records are updated by id only, and searches
+//! find a person only a while after it was created; a probe sees everything.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,11 +11,13 @@ use callflume_core::effect::{Fields, Object, Value};
 use callflume_core::event::{ContactRef, Phone};
 use callflume_core::vendor::{
     AccountSignal, Answer, Charge, Found, HttpRequest, Interpretation, Item, ItemOutcome, Method,
-    Operation, Vendor, Verb, WindowSpec,
+    Operation, Repeat, Vendor, Verb, WindowSpec,
 };
 
 /// A text with this in it is refused by the CRM.
 pub(crate) const POISON: &str = "poison";
+/// In class B: how long a new person is not found by searches, milliseconds.
+pub(crate) const SEARCH_LAG_MS: u64 = 20_000;
 /// Contacts on a page.
 const PAGE: usize = 100;
 
@@ -28,11 +33,19 @@ pub(crate) fn windows(ten_secondly: u32, search: u32, daily: u32) -> Vec<WindowS
 /// Operations and answers pass through it by number: what a real vendor would spell out in HTTP.
 #[derive(Default)]
 pub(crate) struct FakeVendor {
+    class_b: bool,
     operations: Mutex<Vec<Operation>>,
     meanings: Mutex<Vec<Interpretation>>,
 }
 
 impl FakeVendor {
+    pub(crate) fn class_b() -> Self {
+        Self {
+            class_b: true,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn operation(&self, http: &HttpRequest) -> Operation {
         let place: usize = http.path.trim_start_matches('/').parse().unwrap();
         lock(&self.operations)[place].clone()
@@ -73,6 +86,17 @@ impl Vendor for FakeVendor {
         } else {
             OTHERS
         }
+    }
+
+    fn repeat(&self, verb: Verb, _object: Object) -> Repeat {
+        match verb {
+            Verb::UpsertByKey | Verb::Create if self.class_b => Repeat::AfterProbe,
+            _ => Repeat::Blindly,
+        }
+    }
+
+    fn updates_by_key(&self, _object: Object) -> bool {
+        !self.class_b
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {
@@ -116,6 +140,8 @@ pub(crate) struct Person {
     pub(crate) phones: Vec<String>,
     pub(crate) email: Option<String>,
     pub(crate) fields: BTreeMap<String, Value>,
+    /// In class B: when searches begin to find it.
+    pub(crate) found_from_ms: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -133,6 +159,13 @@ pub(crate) struct Crm {
     pub(crate) records: BTreeMap<(Object, String), Entry>,
     /// Whether a refused item makes the whole batch be refused.
     pub(crate) refuses_whole_batches: bool,
+    /// Whether nothing is unique.
+    pub(crate) class_b: bool,
+    /// Records that were created though they were there.
+    pub(crate) doubled: Vec<(Object, String)>,
+    /// Probes that answer "not here yet, go on" so often before they answer.
+    pub(crate) probe_pages: usize,
+    now_ms: u64,
     /// Operations executed, with the instant they arrived.
     pub(crate) executed: Vec<(u64, Operation)>,
     next_id: u64,
@@ -170,8 +203,19 @@ impl Crm {
 
     pub(crate) fn execute(&mut self, at: u64, operation: &Operation) -> Interpretation {
         self.executed.push((at, operation.clone()));
+        self.now_ms = at;
         if operation.verb == Verb::List {
             return self.list(operation.after.as_deref());
+        }
+        let page: usize = operation
+            .after
+            .as_deref()
+            .map_or(0, |mark| mark.parse().unwrap());
+        if operation.verb == Verb::Probe && page < self.probe_pages {
+            return Interpretation {
+                next_page: Some((page + 1).to_string()),
+                ..whole(operation, AccountSignal::Fine, ItemOutcome::NotExecuted)
+            };
         }
         if self.refuses_whole_batches
             && operation.items.len() > 1
@@ -207,7 +251,11 @@ impl Crm {
     }
 
     fn search(&self, fits: impl Fn(&Person) -> bool) -> ItemOutcome {
-        let hits = self.people.iter().filter(|(_, person)| fits(person));
+        let now_ms = self.now_ms;
+        let hits = self
+            .people
+            .iter()
+            .filter(|(_, person)| person.found_from_ms <= now_ms && fits(person));
         ItemOutcome::Matches(hits.map(|(id, person)| found(id, person)).collect())
     }
 
@@ -230,6 +278,11 @@ impl Crm {
                     .any(|typed| wanted.matches_typed(typed))
             }),
             Verb::UpsertByKey => self.upsert(item),
+            Verb::UpdateById if operation.object != Object::Contact => {
+                let key = item.crm_id.as_deref().and_then(|id| id.strip_prefix("id-"));
+                let record = (operation.object, key.unwrap_or_default().to_owned());
+                self.update(&record, item)
+            }
             Verb::UpdateById => {
                 let Some(person) = item.crm_id.as_ref().and_then(|id| self.people.get_mut(id))
                 else {
@@ -241,17 +294,16 @@ impl Crm {
                 set(person, &item.fields);
                 done(item.crm_id.as_deref().unwrap_or_default())
             }
-            Verb::UpdateByKey => match self.records.get_mut(&record) {
-                Some(entry) => {
-                    entry.fields.extend(named(&item.fields));
-                    entry.writes += 1;
-                    done(&item.key)
-                }
-                None => ItemOutcome::Gone,
-            },
+            Verb::UpdateByKey => {
+                assert!(!self.class_b, "there are no keys");
+                self.update(&record, item)
+            }
             Verb::Create => {
                 if self.records.contains_key(&record) {
-                    return ItemOutcome::Conflict { existing: None };
+                    if !self.class_b {
+                        return ItemOutcome::Conflict { existing: None };
+                    }
+                    self.doubled.push(record.clone());
                 }
                 if let Some(contact) = &item.contact
                     && !self.people.contains_key(contact)
@@ -264,11 +316,36 @@ impl Crm {
                     writes: 1,
                 };
                 self.records.insert(record, entry);
-                done(&item.key)
+                done(&format!("id-{}", item.key))
             }
             Verb::List => ItemOutcome::Gone,
-            Verb::Probe if self.records.contains_key(&record) => done(&item.key),
-            Verb::Probe => ItemOutcome::Gone,
+            Verb::Probe => self.probe(&record, item),
+        }
+    }
+
+    fn update(&mut self, record: &(Object, String), item: &Item) -> ItemOutcome {
+        match self.records.get_mut(record) {
+            Some(entry) => {
+                entry.fields.extend(named(&item.fields));
+                entry.writes += 1;
+                done(&format!("id-{}", record.1))
+            }
+            None => ItemOutcome::Gone,
+        }
+    }
+
+    /// Looks for a contact by our key, for another record among those of its contact.
+    fn probe(&self, record: &(Object, String), item: &Item) -> ItemOutcome {
+        if record.0 == Object::Contact {
+            let mut people = self.people.iter();
+            return people
+                .find(|(_, person)| person.own_key.as_ref() == Some(&item.key))
+                .map_or(ItemOutcome::Gone, |(id, _)| done(id));
+        }
+        assert!(item.contact.is_some(), "a probe needs a place to look");
+        match self.records.get(record) {
+            Some(entry) if entry.contact == item.contact => done(&format!("id-{}", record.1)),
+            _ => ItemOutcome::Gone,
         }
     }
 
@@ -276,10 +353,13 @@ impl Crm {
         let known = self
             .people
             .iter()
-            .find(|(_, person)| person.own_key.as_ref() == Some(&item.key))
+            .find(|(_, person)| !self.class_b && person.own_key.as_ref() == Some(&item.key))
             .map(|(id, _)| id.clone());
         let id = known.unwrap_or_else(|| self.add_person(None, None));
+        let lag_ms = if self.class_b { SEARCH_LAG_MS } else { 0 };
+        let found_from_ms = self.now_ms + lag_ms;
         let person = self.people.get_mut(&id).unwrap();
+        person.found_from_ms = found_from_ms;
         person.own_key = Some(item.key.clone());
         set(person, &item.fields);
         done(&id)

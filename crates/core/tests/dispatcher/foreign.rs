@@ -360,6 +360,6 @@ proptest! {
         world.run_until_settled();
         world.run_for(60_000);
         let lent = world.lent().len();
-        prop_assert!(lent > 0 && world.dead.is_empty());
+        prop_assert!(lent > 0 && world.dead.is_empty(), "{lent} {:?}", world.dead);
     }
 }

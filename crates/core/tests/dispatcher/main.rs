@@ -2,6 +2,7 @@
 
 mod account;
 mod bounds;
+mod class_b;
 mod crm;
 mod day;
 mod events;

@@ -55,10 +55,10 @@ impl World {
             Output::Send { request, http, .. } => self.send(request, &http),
             Output::Resync { lane, floor } => self.at(BROKER_MS, Due::Resync(lane, floor)),
             Output::SaveFloor { .. }
-            | Output::Record { .. }
             | Output::DeadLetter(_)
             | Output::WriteJournal(_)
             | Output::Ack { .. } => self.at(BROKER_MS, Due::Store(output)),
+            Output::Record { .. } => self.at(BROKER_MS + self.slow_stores_ms, Due::Store(output)),
             Output::Alert { code, .. } => self.alerts.push(code),
             Output::AlertOver { code } => self.over.push(code),
             Output::Advice(advised) => self.advised.push(advised.advice),

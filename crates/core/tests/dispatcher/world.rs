@@ -110,6 +110,8 @@ pub(crate) struct World {
     /// So many stores fail from now on: refused, or stored without saying so.
     pub(crate) refuse_stores: u32,
     pub(crate) silent_stores: u32,
+    /// How much longer than usual storing takes, milliseconds.
+    pub(crate) slow_stores_ms: u64,
     /// So many loads and journal writes fail from now on.
     pub(crate) fail_loads: u32,
     pub(crate) fail_journals: u32,
@@ -136,7 +138,18 @@ pub(crate) fn account() -> AccountId {
 
 impl World {
     pub(crate) fn new(lines: &str, limits: Vec<WindowSpec>) -> Self {
-        let vendor: SharedVendor = Arc::new(FakeVendor::default());
+        Self::of(FakeVendor::default(), lines, limits)
+    }
+
+    /// A CRM in which nothing is unique.
+    pub(crate) fn class_b() -> Self {
+        let mut world = Self::of(FakeVendor::class_b(), "", windows(190, 5, 1_000_000));
+        world.crm.class_b = true;
+        world
+    }
+
+    fn of(vendor: FakeVendor, lines: &str, limits: Vec<WindowSpec>) -> Self {
+        let vendor: SharedVendor = Arc::new(vendor);
         let setup = Setup {
             account: account(),
             config: config(lines),
@@ -178,6 +191,7 @@ impl World {
             others: Others::default(),
             refuse_stores: 0,
             silent_stores: 0,
+            slow_stores_ms: 0,
             fail_loads: 0,
             fail_journals: 0,
             journal_writes: 0,
