@@ -11,6 +11,7 @@ pub mod hubspot;
 pub mod pipedrive;
 pub mod salesforce;
 mod settings;
+pub mod setup;
 
 use std::sync::Arc;
 
@@ -20,9 +21,8 @@ use callflume_core::vendor::{Vendor, WindowSpec};
 
 pub use settings::{ApiVersion, InvalidSetting, Settings};
 
-/// Names of the CRMs that can be had from [`vendor`]: those that the dispatcher can write to. A CRM in which a creation
-/// may be repeated only after a probe ([`callflume_core::vendor::Repeat::AfterProbe`]) is translated here, not yet driven.
-pub const VENDORS: &[&str] = &[hubspot::NAME];
+/// Names of the CRMs that can be had from [`vendor`].
+pub const VENDORS: &[&str] = &[hubspot::NAME, close::NAME, pipedrive::NAME];
 
 /// The configured CRM is none of [`VENDORS`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +43,8 @@ impl UnknownVendor {
 pub fn vendor(name: &str, settings: &Settings) -> Result<Arc<dyn Vendor>, UnknownVendor> {
     match name {
         hubspot::NAME => Ok(Arc::new(hubspot::HubSpot::new(settings.clone()))),
+        close::NAME => Ok(Arc::new(close::Close::new(settings.clone()))),
+        pipedrive::NAME => Ok(Arc::new(pipedrive::Pipedrive::new(settings.clone()))),
         _ => Err(UnknownVendor {
             name: name.chars().take(80).collect(),
         }),
@@ -68,7 +70,7 @@ pub fn has_field(vendor: &str, object: Object, field: &Field) -> bool {
     }
 }
 
-/// The limit profiles of a CRM by their ids; also of those that are not among [`VENDORS`] yet.
+/// The limit profiles of a CRM by their ids.
 fn profiles(vendor: &str) -> &'static [(&'static str, &'static [WindowSpec])] {
     match vendor {
         hubspot::NAME => hubspot::limits::PROFILES,

@@ -3,7 +3,8 @@
 use callflume_core::effect::Object;
 use callflume_core::vendor::{Answer, Method};
 use callflume_crm::Settings;
-use callflume_crm::hubspot::setup::{self, State};
+use callflume_crm::hubspot::setup;
+use callflume_crm::setup::State;
 use serde_json::{Value, json};
 
 fn answer(status: u16, body: &Value) -> Answer {

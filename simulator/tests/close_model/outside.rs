@@ -240,7 +240,7 @@ fn an_organisation_is_prepared_and_then_found_to_be() {
     let mut crm = Close::new(CloseConfig::default()).unwrap();
     assert_eq!(
         setup::credential(&carried(&mut crm, NOON_MS, &setup::credential_request())).state,
-        setup::State::Ok
+        callflume_crm::setup::State::Ok
     );
     let mut ids = std::collections::BTreeMap::new();
     let bare = Settings::default();
@@ -264,7 +264,7 @@ fn an_organisation_is_prepared_and_then_found_to_be() {
         assert!(
             findings
                 .iter()
-                .all(|finding| finding.state == setup::State::Ok),
+                .all(|finding| finding.state == callflume_crm::setup::State::Ok),
             "{findings:?}"
         );
     }

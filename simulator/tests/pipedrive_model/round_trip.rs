@@ -7,7 +7,8 @@ use callflume_core::time::WallTime;
 use callflume_core::vendor::{Answer, Vendor, Verb};
 use callflume_crm::Settings;
 use callflume_crm::pipedrive::Pipedrive as Translation;
-use callflume_crm::pipedrive::setup::{self, State};
+use callflume_crm::pipedrive::setup;
+use callflume_crm::setup::State;
 use callflume_sim::pipedrive::{Kind, PipedriveConfig};
 use serde_json::json;
 

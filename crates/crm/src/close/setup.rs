@@ -12,8 +12,8 @@ use super::build::{PAGE, get, me, post};
 use super::fields::{DEAL_KEY_FIELD, KEY_FIELD, OPTED_OUT_FIELD, SENTIMENT_FIELD};
 use super::ids::is_custom_field;
 use super::refusal::{Refusal, bare_reason};
-pub use crate::hubspot::setup::{Finding, State};
 use crate::settings::Settings;
+use crate::setup::{Finding, State};
 
 /// Makes what is missing. `<account>` stands for the account's id, which is not known here.
 const PREPARE: &str = "run `callflume account prepare <account> --apply`";

@@ -13,6 +13,7 @@ use super::paths::{account_details, plural, properties};
 use super::properties::{KEY_PROPERTY, OPTED_OUT_PROPERTY, SENTIMENT_PROPERTY};
 use super::refusal::{Refusal, bare_reason, texts};
 use crate::settings::Settings;
+use crate::setup::{Finding, State};
 
 /// The group that our properties are in.
 pub const GROUP: &str = "callflume";
@@ -72,50 +73,6 @@ pub fn required_properties() -> Vec<PropertySpec> {
         unique: false,
     });
     all
-}
-
-/// How a required thing stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// As it must be.
-    Ok,
-    /// Not there.
-    Missing,
-    /// There but not as it must be, or not to be told; with the reason.
-    Wrong(String),
-}
-
-/// The result of checking or making one thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What was looked at, such as `property contacts.callflume_key`.
-    pub what: String,
-    /// How it stands.
-    pub state: State,
-    /// What to do; empty if it is as it must be.
-    pub remedy: String,
-    /// The request that makes what is missing, where one can.
-    pub repair: Option<HttpRequest>,
-}
-
-impl Finding {
-    fn ok(what: String) -> Self {
-        Self {
-            what,
-            state: State::Ok,
-            remedy: String::new(),
-            repair: None,
-        }
-    }
-
-    fn wrong(what: String, reason: String, remedy: &str) -> Self {
-        Self {
-            what,
-            state: State::Wrong(reason),
-            remedy: remedy.to_owned(),
-            repair: None,
-        }
-    }
 }
 
 /// What an account says about itself.

@@ -16,8 +16,8 @@ use super::fields::{CONTACT_KEY, DEAL_KEY, OPTED_OUT};
 use super::found::text;
 use super::paths::{V2, me};
 use super::refusal::{Refusal, bare_reason};
-pub use crate::hubspot::setup::{Finding, State};
 use crate::settings::Settings;
+use crate::setup::{Finding, State};
 
 /// Makes what is missing. `<account>` stands for the account's id, which is not known here.
 const PREPARE: &str = "run `callflume account prepare <account> --apply`";

@@ -3,7 +3,8 @@
 use callflume_core::effect::Object;
 use callflume_core::vendor::{Answer, Method};
 use callflume_crm::Settings;
-use callflume_crm::pipedrive::setup::{self, State};
+use callflume_crm::pipedrive::setup;
+use callflume_crm::setup::State;
 use serde_json::{Value, json};
 
 use super::schema::violations;

@@ -1,18 +1,17 @@
 //! Talking to the CRM about its setup: slowly, and on the account's own credential.
 //!
 //! At most two requests per second, since a worker may be spending the same quota. What is asked can be asked again
-//! without harm, so passing trouble is tried again before it is reported.
+//! without harm, so passing trouble is tried again before it is reported. What is asked of which CRM: modules of their names.
 
 use std::time::{Duration, Instant};
 
 use callflume_core::codes;
 use callflume_core::config::AccountConfig;
-use callflume_core::effect::Object;
 use callflume_core::vendor::{Answer, HttpRequest};
-use callflume_crm::hubspot::setup::{self, Finding, State};
-use callflume_crm::{ApiVersion, Settings};
+use callflume_crm::setup::Finding;
+use callflume_crm::{ApiVersion, Settings, close, hubspot, pipedrive};
 use callflume_worker::Sender;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::failure::Failure;
@@ -28,8 +27,8 @@ const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 /// An account's CRM.
 pub(super) struct Crm {
     sender: Sender,
-    settings: Settings,
-    token: SecretString,
+    pub(super) settings: Settings,
+    pub(super) token: SecretString,
     pace: Interval,
     progress: Progress,
 }
@@ -54,51 +53,60 @@ impl Crm {
         })
     }
 
-    /// Everything that must be as it must be, in the order to make what is missing. `prepare` asks for the scopes of
-    /// that too.
+    /// Everything that must be as it must be, in the order to make what is missing. `prepare` asks for what making it
+    /// needs too.
     pub(super) async fn findings(
         &mut self,
         config: &AccountConfig,
         prepare: bool,
     ) -> Result<Vec<Finding>, Failure> {
-        let request = setup::account_request(&self.settings);
-        let answer = self.send("account details", &request).await;
-        if let Answer::Response { status: 401, .. } = answer {
-            return Err(Failure::coded(
-                codes::CRM_CREDENTIAL,
-                "the CRM refused the credential",
-                "store a valid token where `token` of the account points to",
-            ));
+        match config.crm.as_str() {
+            hubspot::NAME => self.hubspot_findings(config, prepare).await,
+            close::NAME => self.close_findings().await,
+            pipedrive::NAME => self.pipedrive_findings(prepare).await,
+            other => Err(Failure::coded(
+                codes::CONFIG_VALUE,
+                format!("`{other}` is no CRM this version speaks to"),
+                format!("use one of {}", callflume_crm::VENDORS.join(", ")),
+            )),
         }
-        if matches!(answer, Answer::NotSent | Answer::Lost) {
-            return Err(Failure::coded(
-                codes::CRM_GAVE_UP,
-                "the CRM did not answer",
-                "check the network and the account's `base_url`, then try again",
-            ));
-        }
-        let mut findings = vec![match setup::account(&answer) {
-            Ok(details) => zone(config, &details.time_zone),
-            Err(finding) => *finding,
-        }];
-        let request = setup::token_request(self.token.expose_secret());
-        let answer = self.send("scopes of the credential", &request).await;
-        findings.extend(setup::scopes(&answer, prepare));
-        for object in Object::ALL {
-            let request = setup::groups_request(&self.settings, object);
-            let answer = self.send("property groups", &request).await;
-            findings.push(setup::group(&self.settings, object, &answer));
-            let request = setup::properties_request(&self.settings, object);
-            let answer = self.send("properties", &request).await;
-            findings.extend(setup::object_properties(&self.settings, object, &answer));
-        }
-        Ok(findings)
     }
 
     /// Makes what is missing.
-    pub(super) async fn repair(&mut self, finding: &Finding, repair: &HttpRequest) -> Finding {
+    pub(super) async fn repair(
+        &mut self,
+        config: &AccountConfig,
+        finding: &Finding,
+        repair: &HttpRequest,
+    ) -> Finding {
         let answer = self.send(&finding.what, repair).await;
-        setup::repaired(finding, &answer)
+        match config.crm.as_str() {
+            close::NAME => close::setup::repaired(finding, &answer),
+            pipedrive::NAME => pipedrive::setup::repaired(finding, &answer),
+            _ => hubspot::setup::repaired(finding, &answer),
+        }
+    }
+
+    /// Sends the first request of a check, which shows whether the CRM can be reached and takes the credential.
+    pub(super) async fn first(
+        &mut self,
+        what: &str,
+        request: &HttpRequest,
+    ) -> Result<Answer, Failure> {
+        let answer = self.send(what, request).await;
+        match answer {
+            Answer::Response { status: 401, .. } => Err(Failure::coded(
+                codes::CRM_CREDENTIAL,
+                "the CRM refused the credential",
+                "store a valid token where `token` of the account points to",
+            )),
+            Answer::NotSent | Answer::Lost => Err(Failure::coded(
+                codes::CRM_GAVE_UP,
+                "the CRM did not answer",
+                "check the network and the account's `base_url`, then try again",
+            )),
+            Answer::Response { .. } => Ok(answer),
+        }
     }
 
     /// Takes the progress away.
@@ -106,7 +114,7 @@ impl Crm {
         drop(self.progress);
     }
 
-    async fn send(&mut self, what: &str, request: &HttpRequest) -> Answer {
+    pub(super) async fn send(&mut self, what: &str, request: &HttpRequest) -> Answer {
         let mut waits = AGAIN.iter();
         loop {
             self.progress.step(|| format!("asking the CRM: {what}"));
@@ -127,28 +135,5 @@ impl Crm {
                 _ => return answer,
             }
         }
-    }
-}
-
-/// Whether the account's day ends when the configuration thinks.
-fn zone(config: &AccountConfig, theirs: &str) -> Finding {
-    let what = format!("time zone {theirs}");
-    let same = config.time_zone == theirs;
-    Finding {
-        what,
-        state: if same {
-            State::Ok
-        } else {
-            State::Wrong(format!(
-                "the configuration says {}: the day's quota would be counted to the wrong midnight",
-                config.time_zone
-            ))
-        },
-        remedy: if same {
-            String::new()
-        } else {
-            format!("set time_zone = \"{theirs}\" for the account, then run `callflume provision`")
-        },
-        repair: None,
     }
 }

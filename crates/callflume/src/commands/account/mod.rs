@@ -1,14 +1,16 @@
 //! `account`: is the CRM account as it must be, make it so, let it go on.
 
+mod close;
 mod crm;
+mod hubspot;
+mod pipedrive;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use callflume_core::account::AccountId;
-use callflume_core::codes;
 use callflume_core::config::AccountConfig;
-use callflume_crm::hubspot::setup::{Finding, State};
+use callflume_crm::setup::{Finding, State};
 use callflume_worker::services;
 use serde_json::json;
 
@@ -16,7 +18,7 @@ use self::crm::Crm;
 use super::cache::ownerless;
 use super::{Session, unknown_account};
 use crate::cli::{Account, AccountResume};
-use crate::failure::{Exit, Failure};
+use crate::failure::Exit;
 use crate::output::mark;
 
 /// How long an account's owner has to take an order.
@@ -63,20 +65,12 @@ async fn configured(session: &Session, account: &AccountId) -> anyhow::Result<Ac
 
 async fn look(session: &Session, account: &AccountId, purpose: Purpose) -> anyhow::Result<Exit> {
     let config = configured(session, account).await?;
-    if config.crm != callflume_crm::hubspot::NAME {
-        return Err(Failure::coded(
-            codes::CONFIG_VALUE,
-            format!("`{}` can't be checked by this version", config.crm),
-            "check its credential and fields in the CRM by hand",
-        )
-        .into());
-    }
     let mut crm = Crm::new(&config)?;
     let findings = crm.findings(&config, purpose != Purpose::Check).await?;
     let mut as_it_must_be = true;
     for finding in findings {
         let made = match (&finding.repair, purpose) {
-            (Some(repair), Purpose::Apply) => Some(crm.repair(&finding, repair).await),
+            (Some(repair), Purpose::Apply) => Some(crm.repair(&config, &finding, repair).await),
             _ => None,
         };
         let planned = purpose == Purpose::Plan && finding.repair.is_some();
