@@ -1,8 +1,9 @@
 //! Which effect of a contact may go next.
 //!
-//! Order: per contact and lane only the oldest event works, its effects one after the other; younger updates of the
-//! same record are merged into its request. Contacts are resolved before anything is linked to them. Whatever an
-//! operational effect has to wait for becomes operational itself.
+//! Order: per contact and lane only the oldest event works; younger updates of the same record are merged into its
+//! request. Its effects work one after the other until its contact is known, then all at once: each is another record's.
+//! Contacts are resolved before anything is linked to them. Whatever an operational effect has to wait for becomes
+//! operational itself.
 
 use std::collections::BTreeMap;
 
@@ -26,34 +27,27 @@ impl Dispatcher {
     pub(super) fn advance(&mut self, now: Now, contact: &str) {
         for lane in Lane::ALL {
             while let Some(seq) = self.queue_head(contact, lane) {
-                let Some(state) = self.lane(lane).events.get(&seq) else {
+                let Some(state) = self.lanes[lane as usize].events.get(&seq) else {
                     break;
                 };
                 if !state.loaded {
                     break;
                 }
-                let open = state
-                    .effects
-                    .iter()
-                    .enumerate()
-                    .find(|(_, work)| work.stage != Stage::Ended)
-                    .map(|(index, work)| (index, work.stage, work.key.clone()));
-                let Some((index, stage, key)) = open else {
-                    // Every effect has ended: settling removes it from the queue.
-                    if self.settle_if_ended(lane, seq) {
-                        continue;
-                    }
-                    break;
-                };
-                if stage != Stage::Pending {
-                    break;
-                }
-                if self.recent.contains(&key) {
+                let copies: Vec<usize> = (0..state.effects.len())
+                    .filter(|index| {
+                        let work = &state.effects[*index];
+                        work.stage == Stage::Pending && self.recent.contains(&work.key)
+                    })
+                    .collect();
+                for index in copies {
                     // A second copy of an event that ended a moment ago.
                     self.set_stage((lane, seq, index), Stage::Ended);
+                }
+                // Once every effect has ended, settling removes the event from the queue.
+                if self.settle_if_ended(lane, seq) {
                     continue;
                 }
-                self.start(now, contact, (lane, seq, index));
+                self.start_effects(now, contact, lane, seq);
                 break;
             }
         }
@@ -67,6 +61,38 @@ impl Dispatcher {
             self.release(contact);
             self.contacts.remove(contact);
         }
+    }
+
+    /// Starts what may start of an event: its first effect that hasn't ended, and those after it once its contact is
+    /// known.
+    fn start_effects(&mut self, now: Now, contact: &str, lane: Lane, seq: u64) {
+        let mut before: Vec<Record> = Vec::new();
+        let mut index = 0;
+        while let Some(work) = self
+            .lane(lane)
+            .events
+            .get(&seq)
+            .and_then(|state| state.effects.get(index))
+        {
+            let record = (work.effect.object, work.effect.key.clone());
+            let stage = work.stage;
+            let alone = before.is_empty();
+            if stage == Stage::Pending
+                && !before.contains(&record)
+                && (alone || self.is_known(contact))
+            {
+                self.start(now, contact, (lane, seq, index));
+            }
+            if stage != Stage::Ended {
+                before.push(record);
+            }
+            index += 1;
+        }
+    }
+
+    fn is_known(&self, contact: &str) -> bool {
+        let state = self.contacts.get(contact);
+        state.is_some_and(|state| matches!(state.resolution, Resolution::Known(_)))
     }
 
     fn queue_head(&self, contact: &str, lane: Lane) -> Option<u64> {
