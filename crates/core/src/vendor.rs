@@ -410,8 +410,35 @@ pub trait Vendor: Send + Sync {
         true
     }
 
+    /// How many items of this kind may join a request that carries these operations already, 0 for none. In a CRM whose
+    /// requests carry one operation each: none beside another.
+    fn room(&self, operations: &[Operation], verb: Verb, object: Object) -> usize {
+        if operations.is_empty() {
+            self.batch_max(verb, object)
+        } else {
+            0
+        }
+    }
+
+    /// How long an operational effect waits for others to share its request, milliseconds, unless the account says
+    /// otherwise: 0 where requests are plentiful and latency is all, more where only a day's number of them counts.
+    fn op_batch_wait_ms(&self) -> u64 {
+        0
+    }
+
     /// The request for an operation.
     fn request(&self, operation: &Operation) -> HttpRequest;
+
+    /// One request for several operations, as many as [`Vendor::room`] let in.
+    fn bundle(&self, operations: &[Operation]) -> HttpRequest {
+        debug_assert!(operations.len() == 1, "{} bundles nothing", self.name());
+        self.request(&operations[0])
+    }
+
+    /// The answer to [`Vendor::bundle`], taken apart: one for each operation, in their order.
+    fn unbundle(&self, operations: &[Operation], answer: &Answer) -> Vec<Answer> {
+        vec![answer.clone(); operations.len()]
+    }
 
     /// What an answer to it means. Total: every status, body and failure has a meaning.
     fn interpret(&self, operation: &Operation, answer: &Answer) -> Interpretation;

@@ -18,7 +18,7 @@ use crate::lane::Lane;
 use crate::quota::{PermitId, Settlement};
 use crate::seed::backoff_ms;
 use crate::time::Now;
-use crate::vendor::{AccountSignal, Answer, ItemOutcome, Operation, Verb};
+use crate::vendor::{AccountSignal, Answer, Interpretation, ItemOutcome, Operation, Verb};
 
 /// First and longest wait of one job after an unknown outcome, milliseconds, per lane.
 const RETRY_OP_MS: (u64, u64) = (200, 10_000);
@@ -44,35 +44,68 @@ impl Dispatcher {
             Answer::Lost => Settlement::Unanswered,
             Answer::NotSent => Settlement::NotSent,
         };
-        if let Answer::Response { headers, .. } = answer {
-            let Operation { verb, object, .. } = sent.operation;
-            let observed = self.vendor.observe(verb, object, headers);
+        if let (Answer::Response { headers, .. }, Some(first)) = (answer, sent.operations.first()) {
+            let observed = self.vendor.observe(first.verb, first.object, headers);
             if !observed.is_empty() {
                 self.limiter.observe(now, sent.permit, &observed);
             }
         }
-        let mut meaning = self.vendor.interpret(&sent.operation, answer);
-        // An answer that says nothing about an item leaves it unknown.
-        meaning.items.resize(sent.jobs.len(), ItemOutcome::Unknown);
-        let again_ms = self.account_signal(now, sent.permit, &meaning.account);
+        let mut parts = Vec::new();
+        let answers = match sent.operations.as_slice() {
+            [_] => std::slice::from_ref(answer),
+            several => {
+                parts = self.vendor.unbundle(several, answer);
+                // An answer that says nothing about an operation leaves it unknown.
+                parts.resize(several.len(), Answer::Lost);
+                parts.as_slice()
+            }
+        };
+        let meanings: Vec<Interpretation> = sent
+            .operations
+            .iter()
+            .zip(answers)
+            .map(|(operation, answer)| self.vendor.interpret(operation, answer))
+            .collect();
+        let signal = meanings
+            .iter()
+            .map(|meaning| &meaning.account)
+            .find(|signal| **signal != AccountSignal::Fine)
+            .unwrap_or(&AccountSignal::Fine);
+        let again_ms = self.account_signal(now, sent.permit, signal);
         self.limiter.settle(now, sent.permit, settlement);
-        if sent.operation.verb == Verb::List {
-            if let (Some(id), Some(outcome)) = (sent.jobs.first(), meaning.items.first()) {
+        for ((operation, jobs), meaning) in sent.operations.iter().zip(&sent.jobs).zip(meanings) {
+            self.operation_answered(now, operation, jobs, meaning, again_ms);
+        }
+    }
+
+    /// What came of one operation of a request.
+    fn operation_answered(
+        &mut self,
+        now: Now,
+        operation: &Operation,
+        jobs: &[JobId],
+        mut meaning: Interpretation,
+        again_ms: u64,
+    ) {
+        // An answer that says nothing about an item leaves it unknown.
+        meaning.items.resize(jobs.len(), ItemOutcome::Unknown);
+        if operation.verb == Verb::List {
+            if let (Some(id), Some(outcome)) = (jobs.first(), meaning.items.first()) {
                 self.page(now, *id, outcome, meaning.next_page, again_ms);
             }
             return;
         }
-        if let [id] = sent.jobs[..]
-            && let Some(job) = self.jobs.get_mut(&id)
+        if let [id] = jobs
+            && let Some(job) = self.jobs.get_mut(id)
             && job.verb == Verb::Probe
             && meaning.next_page.is_some()
         {
             // Not found so far: it goes on from here.
             job.probe_after = meaning.next_page.take();
         }
-        self.split(&sent.jobs, &mut meaning.items);
+        self.split(jobs, &mut meaning.items);
         // In reverse, so that what goes back to the front of its pool keeps its order.
-        for (id, outcome) in sent.jobs.iter().zip(&meaning.items).rev() {
+        for (id, outcome) in jobs.iter().zip(&meaning.items).rev() {
             self.outcome(now, *id, outcome, again_ms);
         }
     }

@@ -105,10 +105,13 @@ impl Dispatcher {
             return;
         };
         let mut ledger = Vec::new();
-        for id in jobs {
+        for id in jobs.into_iter().flatten() {
             let Some(job) = self.jobs.get(&id) else {
                 continue;
             };
+            if !self.needs_probe(job.verb, job.object) {
+                continue;
+            }
             let key = job.item.key.clone();
             let begun = Begun {
                 key: key.clone(),
@@ -157,7 +160,7 @@ impl Dispatcher {
         self.in_flight[lane] = self.in_flight[lane].saturating_sub(1);
         self.limiter.settle(now, sent.permit, Settlement::NotSent);
         let wait_ms = if stored { 0 } else { INTENT_AGAIN_MS };
-        for id in sent.jobs.into_iter().rev() {
+        for id in sent.jobs.into_iter().flatten().rev() {
             self.delay(now, id, wait_ms);
         }
     }

@@ -199,7 +199,10 @@ impl Dispatcher {
     fn due_classes(&mut self, now: Now, lane: Lane) -> Vec<(Verb, Object)> {
         let mut due: Vec<(Tick, (Verb, Object))> = Vec::new();
         let wait_ms = match lane {
-            Lane::Op => 0,
+            Lane::Op => self
+                .config
+                .op_batch_wait_ms
+                .unwrap_or_else(|| self.vendor.op_batch_wait_ms()),
             Lane::En => self.config.batch_wait_ms,
         };
         let mut wake = None;
@@ -232,28 +235,14 @@ impl Dispatcher {
         object: Object,
         permit: crate::quota::PermitId,
     ) {
-        let jobs = self.take_batch(lane, verb, object);
-        let mut items = Vec::with_capacity(jobs.len());
-        let mut after = None;
-        for id in &jobs {
-            let Some(job) = self.jobs.get_mut(id) else {
-                continue;
-            };
-            job.answers_before = self.answers_ok;
-            if let Purpose::Page { after: mark } = &job.purpose {
-                after.clone_from(mark);
-            } else {
-                after.clone_from(&job.probe_after);
-                items.push(job.item.clone());
-            }
-        }
-        let operation = Operation {
-            verb,
-            object,
-            items,
-            after,
+        let (operations, jobs) = self.take_operations(lane, verb, object);
+        let http = match operations.as_slice() {
+            [operation] => self.vendor.request(operation),
+            several => self.vendor.bundle(several),
         };
-        let http = self.vendor.request(&operation);
+        let creates = operations
+            .iter()
+            .any(|operation| self.needs_probe(operation.verb, operation.object));
         let request = self.next_id();
         self.in_flight[lane as usize] += 1;
         let output = Output::Send {
@@ -267,13 +256,13 @@ impl Dispatcher {
             Sent {
                 lane,
                 permit,
-                operation,
+                operations,
                 jobs,
                 granted_at: now.tick,
                 held: None,
             },
         );
-        if self.needs_probe(verb, object) {
+        if creates {
             if let Some(sent) = self.requests.get_mut(&request) {
                 sent.held = Some(Box::new(output));
             }
@@ -284,9 +273,66 @@ impl Dispatcher {
         }
     }
 
+    /// What the next request carries: a batch of this kind, and whatever else waits, costs the same and may join.
+    fn take_operations(
+        &mut self,
+        lane: Lane,
+        verb: Verb,
+        object: Object,
+    ) -> (Vec<Operation>, Vec<Vec<JobId>>) {
+        let mut operations = Vec::new();
+        let mut jobs = Vec::new();
+        let charges = self.vendor.windows(verb, object);
+        let others: Vec<(Verb, Object)> = self
+            .pools
+            .iter()
+            .filter(|((other, _), pool)| {
+                *other != Verb::List && !(pool.op.is_empty() && pool.en.is_empty())
+            })
+            .map(|(class, _)| *class)
+            .filter(|class| *class != (verb, object))
+            .filter(|(verb, object)| self.vendor.windows(*verb, *object) == charges)
+            .collect();
+        for (verb, object) in std::iter::once((verb, object)).chain(others) {
+            let room = self.vendor.room(&operations, verb, object);
+            if room == 0 {
+                continue;
+            }
+            let batch = self.take_batch(lane, verb, object, room);
+            if batch.is_empty() {
+                continue;
+            }
+            operations.push(self.operation(verb, object, &batch));
+            jobs.push(batch);
+        }
+        (operations, jobs)
+    }
+
+    fn operation(&mut self, verb: Verb, object: Object, jobs: &[JobId]) -> Operation {
+        let mut items = Vec::with_capacity(jobs.len());
+        let mut after = None;
+        for id in jobs {
+            let Some(job) = self.jobs.get_mut(id) else {
+                continue;
+            };
+            job.answers_before = self.answers_ok;
+            if let Purpose::Page { after: mark } = &job.purpose {
+                after.clone_from(mark);
+            } else {
+                after.clone_from(&job.probe_after);
+                items.push(job.item.clone());
+            }
+        }
+        Operation {
+            verb,
+            object,
+            items,
+            after,
+        }
+    }
+
     /// Takes up to a batch of jobs out of a pool: the lane's own first, then the other's ride along.
-    fn take_batch(&mut self, lane: Lane, verb: Verb, object: Object) -> Vec<JobId> {
-        let max = self.vendor.batch_max(verb, object).max(1);
+    fn take_batch(&mut self, lane: Lane, verb: Verb, object: Object, max: usize) -> Vec<JobId> {
         let Some(pool) = self.pools.get_mut(&(verb, object)) else {
             return Vec::new();
         };

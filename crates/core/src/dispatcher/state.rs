@@ -212,8 +212,10 @@ impl Pool {
 pub(super) struct Sent {
     pub(super) lane: Lane,
     pub(super) permit: PermitId,
-    pub(super) operation: Operation,
-    pub(super) jobs: Vec<JobId>,
+    /// What it does; several operations in a CRM that takes them together.
+    pub(super) operations: Vec<Operation>,
+    /// For each operation the jobs of its items, in their order.
+    pub(super) jobs: Vec<Vec<JobId>>,
     pub(super) granted_at: Tick,
     /// The request, while its intent is being stored.
     pub(super) held: Option<Box<super::Output>>,

@@ -34,6 +34,8 @@ pub(crate) fn windows(ten_secondly: u32, search: u32, daily: u32) -> Vec<WindowS
 #[derive(Default)]
 pub(crate) struct FakeVendor {
     class_b: bool,
+    /// Operations that share a request; 0 for none.
+    bundles: usize,
     operations: Mutex<Vec<Operation>>,
     meanings: Mutex<Vec<Interpretation>>,
 }
@@ -46,19 +48,41 @@ impl FakeVendor {
         }
     }
 
-    pub(crate) fn operation(&self, http: &HttpRequest) -> Operation {
-        let place: usize = http.path.trim_start_matches('/').parse().unwrap();
-        lock(&self.operations)[place].clone()
+    pub(crate) fn bundling() -> Self {
+        Self {
+            bundles: 5,
+            ..Self::default()
+        }
     }
 
-    pub(crate) fn answer(&self, meaning: Interpretation) -> Answer {
+    /// What a request carries.
+    pub(crate) fn operations(&self, http: &HttpRequest) -> Vec<Operation> {
+        let all = lock(&self.operations);
+        let places = http.path.trim_start_matches('/').split(',');
+        places
+            .map(|place| all[place.parse::<usize>().unwrap()].clone())
+            .collect()
+    }
+
+    /// An answer that means this, for each operation.
+    pub(crate) fn answer(&self, answered: Vec<Interpretation>) -> Answer {
         let mut meanings = lock(&self.meanings);
-        meanings.push(meaning);
-        Answer::Response {
-            status: 200,
-            headers: Vec::new(),
-            body: (meanings.len() - 1).to_string().into_bytes(),
-        }
+        let places: Vec<String> = answered
+            .into_iter()
+            .map(|meaning| {
+                meanings.push(meaning);
+                (meanings.len() - 1).to_string()
+            })
+            .collect();
+        response(&places.join(","))
+    }
+}
+
+fn response(body: &str) -> Answer {
+    Answer::Response {
+        status: 200,
+        headers: Vec::new(),
+        body: body.as_bytes().to_vec(),
     }
 }
 
@@ -106,6 +130,36 @@ impl Vendor for FakeVendor {
             method: Method::Post,
             path: format!("/{}", operations.len() - 1),
             body: None,
+        }
+    }
+
+    fn room(&self, operations: &[Operation], verb: Verb, object: Object) -> usize {
+        if operations.len() < self.bundles.max(1) {
+            self.batch_max(verb, object)
+        } else {
+            0
+        }
+    }
+
+    fn bundle(&self, operations: &[Operation]) -> HttpRequest {
+        let paths: Vec<String> = operations
+            .iter()
+            .map(|operation| self.request(operation).path.trim_matches('/').to_owned())
+            .collect();
+        HttpRequest {
+            method: Method::Post,
+            path: format!("/{}", paths.join(",")),
+            body: None,
+        }
+    }
+
+    fn unbundle(&self, operations: &[Operation], answer: &Answer) -> Vec<Answer> {
+        match answer {
+            Answer::Response { body, .. } => {
+                let places = std::str::from_utf8(body).unwrap();
+                places.split(',').map(response).collect()
+            }
+            other => vec![other.clone(); operations.len()],
         }
     }
 

@@ -350,6 +350,7 @@ proptest! {
             world.publish(Lane::En, &note(&format!("n{n}"), &phone(n % 8), "x"));
             world.publish(Lane::Op, &call_ended(&format!("c{n}"), &phone(20 + n % 4)));
         }
+        let taken_over = !takeovers.is_empty();
         for (after_ms, gap_ms, error_ms) in takeovers {
             world.run_for(after_ms);
             world.crash(false);
@@ -360,6 +361,8 @@ proptest! {
         world.run_until_settled();
         world.run_for(60_000);
         let lent = world.lent().len();
-        prop_assert!(lent > 0 && world.dead.is_empty(), "{lent} {:?}", world.dead);
+        prop_assert_eq!(&world.dead, &[]);
+        // An owner that dies may take all asks with it.
+        prop_assert!(lent > 0 || taken_over, "nothing was lent");
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use callflume_core::effect::Value;
+use callflume_core::dispatcher::Counters;
+use callflume_core::effect::{Object, Value};
 use callflume_core::lane::Lane;
 use callflume_core::vendor::{Operation, Verb};
 use serde_json::json;
@@ -10,6 +11,10 @@ use serde_json::json;
 use crate::crm::{phone, windows};
 use crate::events::{call_ended, enriched, event};
 use crate::world::World;
+
+fn counters(world: &World) -> Counters {
+    world.dispatcher.as_ref().unwrap().counters()
+}
 
 fn of(world: &World, verb: Verb) -> Vec<&(u64, Operation)> {
     let all = world.crm.executed.iter();
@@ -252,4 +257,63 @@ fn warming_reads_every_page_into_the_bucket_and_what_it_knew_stays() {
         person.fields.get("first_name"),
         Some(&Value::Text("new".into()))
     );
+}
+
+#[test]
+fn what_is_ready_together_shares_a_request_where_the_crm_takes_several_operations() {
+    let mut world = World::bundling();
+    for n in 0..3 {
+        world.crm.add_known(&phone(n));
+        world.publish(
+            Lane::Op,
+            &event(
+                "caller_identified",
+                &format!("c{n}"),
+                &phone(n),
+                0,
+                json!({"first_name": "Ada"}),
+            ),
+        );
+    }
+    world.run_until_settled();
+    let begun_ms = world.now_ms;
+    let (before, requests) = (world.crm.executed.len(), counters(&world).requests);
+    // Of one event both effects, and another contact's task a little later.
+    world.publish(
+        Lane::Op,
+        &event(
+            "call_ended",
+            "c0",
+            &phone(0),
+            10,
+            json!({"disposition": "connected", "properties": {"score": "7"}}),
+        ),
+    );
+    world.run_for(200);
+    world.publish(
+        Lane::Op,
+        &event(
+            "task_created",
+            "c1",
+            &phone(1),
+            10,
+            json!({"title": "Call back"}),
+        ),
+    );
+    world.publish(
+        Lane::En,
+        &enriched("c2", &phone(2), 10, json!({"score": "1"})),
+    );
+    world.run_until_settled();
+    let executed: Vec<_> = world.crm.executed[before..]
+        .iter()
+        .map(|(_, operation)| (operation.verb, operation.object, operation.items.len()))
+        .collect();
+    assert_eq!(executed.len(), 3, "{executed:?}");
+    assert!(
+        executed.contains(&(Verb::UpdateById, Object::Contact, 2)),
+        "{executed:?}"
+    );
+    assert_eq!(counters(&world).requests, requests + 1);
+    assert!((300..400).contains(&(world.crm.executed[before].0 - begun_ms)));
 }

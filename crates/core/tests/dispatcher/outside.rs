@@ -68,8 +68,8 @@ impl World {
     }
 
     fn send(&mut self, request: RequestId, http: &HttpRequest) {
-        let operation = self.vendor.operation(http);
-        let fate = (self.fates)(self.now_ms, &operation);
+        let operations = self.vendor.operations(http);
+        let fate = (self.fates)(self.now_ms, &operations[0]);
         match fate {
             Fate::NotSent => self.input(
                 0,
@@ -78,8 +78,8 @@ impl World {
                     answer: Answer::NotSent,
                 },
             ),
-            Fate::Slow(ms) => self.at(TRIP_MS + ms, Due::Arrive(request, operation, Fate::Served)),
-            fate => self.at(TRIP_MS, Due::Arrive(request, operation, fate)),
+            Fate::Slow(ms) => self.at(TRIP_MS + ms, Due::Arrive(request, operations, Fate::Served)),
+            fate => self.at(TRIP_MS, Due::Arrive(request, operations, fate)),
         }
     }
 
@@ -106,8 +106,8 @@ impl World {
                 self.handle(Input::Resynced(lane));
             }
             Due::Foreign(act) => self.act(act),
-            Due::Arrive(request, operation, fate) => {
-                self.arrive(generation, request, &operation, fate);
+            Due::Arrive(request, operations, fate) => {
+                self.arrive(generation, request, &operations, fate);
             }
             Due::Store(output) => {
                 if let Some(input) = self.store(output)
@@ -120,20 +120,30 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, generation: u64, request: RequestId, operation: &Operation, fate: Fate) {
+    fn arrive(
+        &mut self,
+        generation: u64,
+        request: RequestId,
+        operations: &[Operation],
+        fate: Fate,
+    ) {
         let answer = match fate {
             Fate::LostBefore => Answer::Lost,
             Fate::Answered(meaning) => {
-                self.count_arrival(operation);
-                self.vendor.answer(meaning)
+                self.count_arrival(&operations[0]);
+                self.vendor.answer(vec![meaning; operations.len()])
             }
             fate => {
-                self.count_arrival(operation);
-                let meaning = self.crm.execute(self.now_ms, operation);
+                self.count_arrival(&operations[0]);
+                let now_ms = self.now_ms;
+                let meanings = operations
+                    .iter()
+                    .map(|operation| self.crm.execute(now_ms, operation))
+                    .collect();
                 if fate == Fate::LostAfter {
                     Answer::Lost
                 } else {
-                    self.vendor.answer(meaning)
+                    self.vendor.answer(meanings)
                 }
             }
         };

@@ -67,7 +67,7 @@ pub(crate) enum Due {
     /// For it too, unless the consumer has been reset since.
     Deliver(u64, Delivery),
     PullEnds(Lane, u64),
-    Arrive(RequestId, Operation, Fate),
+    Arrive(RequestId, Vec<Operation>, Fate),
     Store(Output),
     Resync(Lane, u64),
     /// Of a foreign process: whoever owns the account then.
@@ -146,6 +146,15 @@ impl World {
         let mut world = Self::of(FakeVendor::class_b(), "", windows(190, 5, 1_000_000));
         world.crm.class_b = true;
         world
+    }
+
+    /// A CRM that takes several operations in one request.
+    pub(crate) fn bundling() -> Self {
+        Self::of(
+            FakeVendor::bundling(),
+            "op_batch_wait_ms = 300",
+            windows(190, 5, 1_000_000),
+        )
     }
 
     fn of(vendor: FakeVendor, lines: &str, limits: Vec<WindowSpec>) -> Self {
