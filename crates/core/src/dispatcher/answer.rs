@@ -50,7 +50,7 @@ impl Dispatcher {
                 self.limiter.observe(now, sent.permit, &observed);
             }
         }
-        let mut parts = Vec::new();
+        let mut parts;
         let answers = match sent.operations.as_slice() {
             [_] => std::slice::from_ref(answer),
             several => {
