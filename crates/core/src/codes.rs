@@ -82,6 +82,7 @@ codes! {
     CRM_SCOPE = "CF2202", "the credential lacks a permission in the CRM";
     CRM_DAY_EXHAUSTED = "CF2203", "the CRM's daily quota is used up";
     CRM_DAY_FILLING = "CF2204", "the day's quota is filling up";
+    CRM_LOCKED_OUT = "CF2205", "the CRM has shut the account out for a while";
     CONFIG_SYNTAX = "CF3101", "the configuration file can't be read";
     CONFIG_VALUE = "CF3102", "a value in the configuration can't be used";
     CONFIG_SECRET = "CF3103", "a secret the configuration refers to is not there";

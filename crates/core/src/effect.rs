@@ -241,6 +241,16 @@ pub struct Effect {
     pub fields: Fields,
     /// Whether the record is linked to the event's contact.
     pub linked: bool,
+    /// From then on the address in [`Field::RecordingUrl`] leads nowhere: it is left out.
+    pub url_expires_at: Option<WallTime>,
+}
+
+impl Effect {
+    /// Whether its address leads nowhere any more.
+    pub fn has_expired(&self, now: WallTime) -> bool {
+        self.url_expires_at.is_some_and(|at| at <= now)
+            && self.fields.contains_key(&Field::RecordingUrl)
+    }
 }
 
 /// Key of an effect in the ledger: 32 hex digits, SHA-256 of event id and effect name.

@@ -82,6 +82,8 @@ pub enum EffectState {
     Merged,
     /// A newer value was already there.
     Superseded,
+    /// The link it was to write led nowhere any more.
+    Expired,
     /// It is in the dead letters.
     Dead,
 }

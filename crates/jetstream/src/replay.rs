@@ -119,7 +119,10 @@ impl Replays {
                 return Ok(true);
             };
             match found.record.state {
-                EffectState::Done | EffectState::Merged | EffectState::Superseded => {
+                EffectState::Done
+                | EffectState::Merged
+                | EffectState::Superseded
+                | EffectState::Expired => {
                     return Ok(false);
                 }
                 // The replay of an earlier run is being written.

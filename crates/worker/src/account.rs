@@ -556,6 +556,7 @@ impl Task {
             done: counters.done,
             merged: counters.merged,
             superseded: counters.superseded,
+            expired: counters.expired,
             dead: counters.dead,
             settled: counters.settled,
             warmed: counters.warmed,

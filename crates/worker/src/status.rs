@@ -34,6 +34,9 @@ pub struct AccountStatus {
     /// Effects that found a newer value, since the takeover.
     #[serde(default)]
     pub superseded: u64,
+    /// Effects whose link had expired before it could be written, since the takeover.
+    #[serde(default)]
+    pub expired: u64,
     /// Effects and events that became dead letters, since the takeover.
     #[serde(default)]
     pub dead: u64,

@@ -103,10 +103,17 @@ impl Dispatcher {
 
     fn start(&mut self, now: Now, contact: &str, at: EffectRef) {
         let (lane, seq, index) = at;
-        let Some(state) = self.lane(lane).events.get(&seq) else {
+        let Some(state) = self.lanes[lane as usize].events.get(&seq) else {
             return;
         };
         let Some(event) = state.event.clone() else {
+            return;
+        };
+        let expired = state.effects[index].effect.has_expired(self.wall);
+        if expired && self.drop_link(contact, at) {
+            return;
+        }
+        let Some(state) = self.lane(lane).events.get(&seq) else {
             return;
         };
         let work = &state.effects[index];

@@ -27,6 +27,10 @@ const RETRY_EN_MS: (u64, u64) = (1_000, 60_000);
 const FAILING_MS: (u64, u64) = (500, 30_000);
 /// Pause of an account whose credential is refused, until it is tried again, milliseconds.
 const TROUBLE_MS: (u64, u64) = (5_000, 300_000);
+/// A CRM that is busy for this long pauses the account instead of the item, milliseconds.
+const BUSY_PAUSE_MS: u64 = 10_000;
+/// From this long on people should know: Pipedrive shuts a company out for ten minutes, milliseconds.
+const SHUT_OUT_MS: u64 = 60_000;
 /// Longest wait that a CRM's own hint is believed, milliseconds.
 const HINT_MAX_MS: u64 = 24 * 3_600_000;
 /// Attempts count only while the CRM answers others; this many times the maximum ends it in any case.
@@ -190,8 +194,16 @@ impl Dispatcher {
             }
             AccountSignal::Busy { wait_ms } => {
                 let wait_ms = (*wait_ms).min(HINT_MAX_MS);
-                if wait_ms >= 10_000 {
+                if wait_ms >= BUSY_PAUSE_MS {
+                    let shut_out =
+                        wait_ms >= SHUT_OUT_MS && self.limiter.paused_for_ms(now.tick) == 0;
                     self.limiter.pause(now.tick.plus_ms(wait_ms));
+                    if shut_out {
+                        self.alert(
+                            codes::CRM_LOCKED_OUT,
+                            "the CRM answers nobody on this account for a while; paused until then, nothing is lost",
+                        );
+                    }
                 }
                 wait_ms
             }

@@ -20,6 +20,9 @@ impl Dispatcher {
     /// Ends a job: frees its record and looks again at whoever waited for it.
     pub(super) fn finish_job(&mut self, id: JobId) -> Option<Job> {
         let job = self.jobs.remove(&id)?;
+        if let Some(at) = job.url_expires_at {
+            self.links.remove(&(at, id));
+        }
         if let Some(waiting) = job.lock.as_ref().and_then(|lock| self.locks.remove(lock)) {
             self.changed.extend(waiting);
         }
@@ -192,6 +195,7 @@ impl Dispatcher {
                         EffectState::Done => self.counters.done += 1,
                         EffectState::Merged => self.counters.merged += 1,
                         EffectState::Superseded => self.counters.superseded += 1,
+                        EffectState::Expired => self.counters.expired += 1,
                         EffectState::Dead | EffectState::Sent => {}
                     }
                     self.end_effect(at, end);

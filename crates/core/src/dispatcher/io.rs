@@ -269,6 +269,8 @@ pub struct Counters {
     pub merged: u64,
     /// Effects superseded by a newer value.
     pub superseded: u64,
+    /// Effects whose link had expired before it could be written.
+    pub expired: u64,
     /// Dead letters.
     pub dead: u64,
     /// Events settled.

@@ -24,6 +24,7 @@
 //! | `origin` | creations that the CRM doesn't make once by itself: what is stored before and after |
 //! | `probe` | looking for what such a creation may have left |
 //! | `waiting` | updates that wait for their call's record |
+//! | `link` | links that expire before they can be written |
 //! | `warm` | reading all contacts of the CRM |
 //! | `send` | jobs to requests, permits, locks |
 //! | `answer` | what an answer means for the account, and whose it is |
@@ -41,6 +42,7 @@ mod finish;
 mod foreign;
 mod intake;
 mod io;
+mod link;
 mod origin;
 mod probe;
 mod send;
@@ -114,6 +116,8 @@ pub struct Dispatcher {
     begun: state::Memory<Record, state::Begun>,
     /// The same of contacts, by alias.
     begun_contacts: state::Memory<String, state::Begun>,
+    /// Jobs with a link, by when it expires.
+    links: BTreeSet<(WallTime, JobId)>,
     next_id: u64,
     in_flight: [usize; 2],
     failing: u32,
@@ -198,6 +202,7 @@ impl Dispatcher {
             ids: state::Memory::bounded(8_192),
             begun: state::Memory::bounded(8_192),
             begun_contacts: state::Memory::bounded(8_192),
+            links: BTreeSet::new(),
             next_id: 0,
             in_flight: [0; 2],
             failing: 0,
@@ -285,6 +290,7 @@ impl Dispatcher {
     fn settle_down(&mut self, now: Now) {
         self.wake = None;
         self.retry_due(now);
+        self.drop_expired_links();
         self.advance_changed(now);
         self.expire_foreign(now);
         self.pump(now);

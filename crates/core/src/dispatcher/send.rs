@@ -44,6 +44,10 @@ impl Dispatcher {
     ) -> JobId {
         let id = self.next_id();
         item.trace = id;
+        let url_expires_at = self.link_expires_at(&purpose);
+        if let Some(at) = url_expires_at {
+            self.links.insert((at, id));
+        }
         let job = Job {
             lane,
             verb,
@@ -58,6 +62,7 @@ impl Dispatcher {
             answers_before: self.answers_ok,
             probes_for: None,
             probe_after: None,
+            url_expires_at,
         };
         self.jobs.insert(id, job);
         let queue = self.pools.entry((verb, object)).or_default().lane(lane);
@@ -386,6 +391,9 @@ impl Dispatcher {
 
     /// Puts a job back in front of its pool: it has waited before.
     pub(super) fn requeue(&mut self, id: JobId) {
+        if self.drop_expired(id) {
+            return;
+        }
         if let Some(job) = self.jobs.get(&id) {
             self.pools
                 .entry((job.verb, job.object))

@@ -189,6 +189,8 @@ pub(super) struct Job {
     pub(super) probes_for: Option<Verb>,
     /// Where a probe goes on.
     pub(super) probe_after: Option<String>,
+    /// From then on a link among its fields leads nowhere.
+    pub(super) url_expires_at: Option<WallTime>,
 }
 
 /// Jobs of one kind that wait for a request.

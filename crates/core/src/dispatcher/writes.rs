@@ -126,6 +126,7 @@ impl Dispatcher {
         record: Option<&ContactRecord>,
     ) -> (Vec<EffectRef>, Fields, BTreeMap<String, WallTime>) {
         let (lane, seq, index) = at;
+        let wall = self.wall;
         let mut effects = Vec::new();
         let mut fields = Fields::new();
         let mut field_at: BTreeMap<String, WallTime> = BTreeMap::new();
@@ -163,7 +164,8 @@ impl Dispatcher {
             let first = target.is_none();
             if !first
                 && (target.as_ref() != Some(&this)
-                    || !matches!(effect.write, Write::Contact | Write::Update))
+                    || !matches!(effect.write, Write::Contact | Write::Update)
+                    || effect.has_expired(wall))
             {
                 break;
             }

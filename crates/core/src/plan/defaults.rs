@@ -77,6 +77,7 @@ pub fn default_effects(event: &Event) -> Result<Vec<Effect>, BadEvent> {
                 key: effect::deal_key(&key),
                 fields,
                 linked: true,
+                url_expires_at: None,
             }]
         }
         "note_added" | "transcript_ready" => {
@@ -98,7 +99,10 @@ pub fn default_effects(event: &Event) -> Result<Vec<Effect>, BadEvent> {
         }
         "recording_ready" => {
             let url = body.text("url")?.ok_or_else(|| body.missing("url"))?;
-            vec![call_update(event, Field::RecordingUrl, url)]
+            vec![Effect {
+                url_expires_at: body.at("expires_at")?,
+                ..call_update(event, Field::RecordingUrl, url)
+            }]
         }
         other => {
             return Err(BadEvent {
@@ -146,6 +150,7 @@ fn call_ended(event: &Event, body: &Reader<'_>) -> Result<Vec<Effect>, BadEvent>
         key: effect::call_key(&event.call_id),
         fields,
         linked: true,
+        url_expires_at: body.at("recording_expires_at")?,
     };
     let properties = body.properties()?;
     Ok(if properties.is_empty() {
@@ -163,6 +168,7 @@ fn contact(event: &Event, fields: Fields) -> Effect {
         key: own_key(event),
         fields,
         linked: false,
+        url_expires_at: None,
     }
 }
 
@@ -175,6 +181,7 @@ fn record(event: &Event, object: Object, fields: Fields) -> Effect {
         key: effect::event_record_key(&event.id, name),
         fields,
         linked: true,
+        url_expires_at: None,
     }
 }
 
@@ -186,6 +193,7 @@ fn call_update(event: &Event, field: Field, value: String) -> Effect {
         key: effect::call_key(&event.call_id),
         fields: Fields::from([(field, Value::Text(value))]),
         linked: false,
+        url_expires_at: None,
     }
 }
 

@@ -139,6 +139,7 @@ impl Planner {
                 key,
                 fields,
                 linked: template.object != Object::Contact,
+                url_expires_at: None,
             });
         }
         Ok(effects)

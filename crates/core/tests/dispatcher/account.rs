@@ -167,6 +167,17 @@ fn a_busy_crm_is_given_the_time_it_asks_for() {
 }
 
 #[test]
+fn a_crm_that_shuts_the_account_out_for_minutes_is_told_once_and_waited_for() {
+    let mut world = World::usual();
+    refusing(&mut world, 2_000, AccountSignal::Busy { wait_ms: 600_000 });
+    world.run_for(500_000);
+    assert!(requests(&world) <= 3, "{}", requests(&world));
+    assert_eq!(world.alerts, [codes::CRM_LOCKED_OUT]);
+    world.run_until(200_000, World::is_settled);
+    assert_eq!(world.dead, []);
+}
+
+#[test]
 fn the_hint_of_a_throttling_crm_is_kept_and_a_shorter_one_after_it_does_not_cut_it() {
     let mut world = World::usual();
     let mut asked = 0;

@@ -9,6 +9,7 @@ mod events;
 mod foreign;
 mod intake;
 mod lanes;
+mod links;
 mod mapping;
 mod order;
 mod others;
