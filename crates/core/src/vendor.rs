@@ -435,9 +435,10 @@ pub trait Vendor: Send + Sync {
         self.request(&operations[0])
     }
 
-    /// The answer to [`Vendor::bundle`], taken apart: one for each operation, in their order.
-    fn unbundle(&self, operations: &[Operation], answer: &Answer) -> Vec<Answer> {
-        vec![answer.clone(); operations.len()]
+    /// The answer to [`Vendor::bundle`], taken apart: one for each operation, in their order. None when the request as such
+    /// was refused, which says nothing about what it carried: each operation is then sent for itself.
+    fn unbundle(&self, operations: &[Operation], answer: &Answer) -> Option<Vec<Answer>> {
+        Some(vec![answer.clone(); operations.len()])
     }
 
     /// What an answer to it means. Total: every status, body and failure has a meaning.

@@ -22,7 +22,12 @@ use callflume_core::vendor::{Vendor, WindowSpec};
 pub use settings::{ApiVersion, InvalidSetting, Settings};
 
 /// Names of the CRMs that can be had from [`vendor`].
-pub const VENDORS: &[&str] = &[hubspot::NAME, close::NAME, pipedrive::NAME];
+pub const VENDORS: &[&str] = &[
+    hubspot::NAME,
+    salesforce::NAME,
+    close::NAME,
+    pipedrive::NAME,
+];
 
 /// The configured CRM is none of [`VENDORS`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +48,7 @@ impl UnknownVendor {
 pub fn vendor(name: &str, settings: &Settings) -> Result<Arc<dyn Vendor>, UnknownVendor> {
     match name {
         hubspot::NAME => Ok(Arc::new(hubspot::HubSpot::new(settings.clone()))),
+        salesforce::NAME => Ok(Arc::new(salesforce::Salesforce::new(settings.clone()))),
         close::NAME => Ok(Arc::new(close::Close::new(settings.clone()))),
         pipedrive::NAME => Ok(Arc::new(pipedrive::Pipedrive::new(settings.clone()))),
         _ => Err(UnknownVendor {
@@ -66,6 +72,7 @@ pub fn has_field(vendor: &str, object: Object, field: &Field) -> bool {
         hubspot::NAME => hubspot::properties::property(object, field).is_some(),
         close::NAME => close::has_field(object, field),
         pipedrive::NAME => pipedrive::place(object, field).is_some(),
+        salesforce::NAME => salesforce::place(object, field).is_some(),
         _ => false,
     }
 }

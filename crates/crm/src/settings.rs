@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 /// Why a setting can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSetting {
-    /// The API version is neither `v3` nor a date.
-    #[error("api_version = `{0}` is no API version: use `v3` or a dated one such as `2026-09`")]
+    /// The API version is neither `v3` nor a date nor one of Salesforce's.
+    #[error(
+        "api_version = `{0}` is no API version: use `v3` or a dated one such as `2026-09` for HubSpot, `v{SALESFORCE_MIN}.0` or later for Salesforce"
+    )]
     Api(String),
     /// A disposition that doesn't exist.
     #[error("dispositions.{0}: there is no such disposition; use one of {list}", list = DISPOSITIONS.join(", "))]
@@ -38,23 +40,30 @@ impl InvalidSetting {
     }
 }
 
-/// Which family of HubSpot's paths is used. Both take the same bodies.
+/// Oldest of Salesforce's API versions that can be used: an upsert by key tells the record's id since this one.
+const SALESFORCE_MIN: u16 = 46;
+
+/// Which version of a CRM's interface is used: a family of HubSpot's paths (both take the same bodies), or a release of
+/// Salesforce's. A CRM that has no such version uses its default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ApiVersion {
-    /// `/crm/v3/objects/…`, enforced out of service in September 2027.
+    /// HubSpot's `/crm/v3/objects/…`, enforced out of service in September 2027; elsewhere the CRM's default.
     #[default]
     V3,
-    /// `/crm/objects/<date>/…`, each supported for 18 months.
+    /// HubSpot's `/crm/objects/<date>/…`, each supported for 18 months.
     Dated(String),
+    /// Salesforce's `/services/data/v<number>.0/…`, three a year.
+    Numbered(u16),
 }
 
 impl fmt::Display for ApiVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::V3 => "v3",
-            Self::Dated(date) => date,
-        })
+        match self {
+            Self::V3 => f.write_str("v3"),
+            Self::Dated(date) => f.write_str(date),
+            Self::Numbered(number) => write!(f, "v{number}.0"),
+        }
     }
 }
 
@@ -64,6 +73,17 @@ impl FromStr for ApiVersion {
     fn from_str(text: &str) -> Result<Self, InvalidSetting> {
         if text == "v3" {
             return Ok(Self::V3);
+        }
+        let number = text
+            .strip_prefix('v')
+            .and_then(|rest| rest.strip_suffix(".0"));
+        if let Some(number) = number
+            && (2..=3).contains(&number.len())
+            && number.bytes().all(|b| b.is_ascii_digit())
+            && let Ok(number) = number.parse()
+            && number >= SALESFORCE_MIN
+        {
+            return Ok(Self::Numbered(number));
         }
         let dated = text.len() == 7
             && text.bytes().enumerate().all(|(index, b)| {
@@ -175,7 +195,7 @@ impl Settings {
         self.oauth
     }
 
-    /// The family of paths.
+    /// The version of the CRM's interface.
     pub const fn api(&self) -> &ApiVersion {
         &self.api
     }
@@ -220,7 +240,10 @@ mod tests {
                 r#"{"api":"v3","dispositions":{"declined":"0-1"}}"#,
                 Ok("v3"),
             ),
+            (r#"{"api":"v66.0"}"#, Ok("v66.0")),
             (r#"{"api":"v4"}"#, Err("api_version = `v4`")),
+            (r#"{"api":"v45.0"}"#, Err("api_version = `v45.0`")),
+            (r#"{"api":"v+66.0"}"#, Err("api_version = `v+66.0`")),
             (r#"{"api":"2026/09"}"#, Err("api_version = `2026/09`")),
             (
                 r#"{"dispositions":{"hung_up":"x"}}"#,

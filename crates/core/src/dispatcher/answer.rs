@@ -55,14 +55,17 @@ impl Dispatcher {
             }
         }
         let mut parts;
-        let answers = match sent.operations.as_slice() {
-            [_] => std::slice::from_ref(answer),
-            several => {
-                parts = self.vendor.unbundle(several, answer);
-                // An answer that says nothing about an operation leaves it unknown.
-                parts.resize(several.len(), Answer::Lost);
-                parts.as_slice()
-            }
+        let answers = if sent.operations.len() == 1 {
+            std::slice::from_ref(answer)
+        } else {
+            let Some(apart) = self.vendor.unbundle(&sent.operations, answer) else {
+                self.limiter.settle(now, sent.permit, settlement);
+                return self.take_apart(&sent.jobs);
+            };
+            parts = apart;
+            // An answer that says nothing about an operation leaves it unknown.
+            parts.resize(sent.operations.len(), Answer::Lost);
+            parts.as_slice()
         };
         let meanings: Vec<Interpretation> = sent
             .operations
@@ -79,6 +82,19 @@ impl Dispatcher {
         self.limiter.settle(now, sent.permit, settlement);
         for ((operation, jobs), meaning) in sent.operations.iter().zip(&sent.jobs).zip(meanings) {
             self.operation_answered(now, operation, jobs, meaning, again_ms);
+        }
+    }
+
+    /// A request of several operations was refused as such: each goes for itself.
+    fn take_apart(&mut self, operations: &[Vec<JobId>]) {
+        for jobs in operations {
+            let group = Some(self.next_id());
+            for id in jobs.iter().rev() {
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.group = group;
+                }
+                self.requeue(*id);
+            }
         }
     }
 

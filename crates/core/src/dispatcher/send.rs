@@ -300,7 +300,7 @@ impl Dispatcher {
             .collect();
         for (verb, object) in std::iter::once((verb, object)).chain(others) {
             let room = self.vendor.room(&operations, verb, object);
-            if room == 0 {
+            if room == 0 || (!operations.is_empty() && self.goes_alone(verb, object)) {
                 continue;
             }
             let batch = self.take_batch(lane, verb, object, room);
@@ -308,9 +308,28 @@ impl Dispatcher {
                 continue;
             }
             operations.push(self.operation(verb, object, &batch));
+            let grouped = batch
+                .first()
+                .and_then(|id| self.jobs.get(id))
+                .is_some_and(|job| job.group.is_some());
             jobs.push(batch);
+            if grouped {
+                break;
+            }
         }
         (operations, jobs)
+    }
+
+    /// Whether what is next of this kind was refused together with others: it shares no request now.
+    fn goes_alone(&self, verb: Verb, object: Object) -> bool {
+        self.pools.get(&(verb, object)).is_some_and(|pool| {
+            let first = [pool.op.front(), pool.en.front()];
+            first
+                .into_iter()
+                .flatten()
+                .filter_map(|id| self.jobs.get(id))
+                .any(|job| job.group.is_some())
+        })
     }
 
     fn operation(&mut self, verb: Verb, object: Object, jobs: &[JobId]) -> Operation {

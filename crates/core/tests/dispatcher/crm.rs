@@ -78,7 +78,7 @@ impl FakeVendor {
     }
 }
 
-fn response(body: &str) -> Answer {
+pub(crate) fn response(body: &str) -> Answer {
     Answer::Response {
         status: 200,
         headers: Vec::new(),
@@ -153,13 +153,14 @@ impl Vendor for FakeVendor {
         }
     }
 
-    fn unbundle(&self, operations: &[Operation], answer: &Answer) -> Vec<Answer> {
+    fn unbundle(&self, operations: &[Operation], answer: &Answer) -> Option<Vec<Answer>> {
         match answer {
+            Answer::Response { body, .. } if body == b"refused" => None,
             Answer::Response { body, .. } => {
                 let places = std::str::from_utf8(body).unwrap();
-                places.split(',').map(response).collect()
+                Some(places.split(',').map(response).collect())
             }
-            other => vec![other.clone(); operations.len()],
+            other => Some(vec![other.clone(); operations.len()]),
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::crm::{phone, windows};
 use crate::events::{call_ended, enriched, event};
-use crate::world::World;
+use crate::world::{Fate, World};
 
 fn counters(world: &World) -> Counters {
     world.dispatcher.as_ref().unwrap().counters()
@@ -316,4 +316,28 @@ fn what_is_ready_together_shares_a_request_where_the_crm_takes_several_operation
     );
     assert_eq!(counters(&world).requests, requests + 1);
     assert!((300..400).contains(&(world.crm.executed[before].0 - begun_ms)));
+}
+
+#[test]
+fn what_is_refused_together_goes_each_for_itself() {
+    let mut world = World::bundling();
+    world.crm.add_known(&phone(0));
+    world.fates = Box::new(|_, _| Fate::NotTogether);
+    let body = json!({"disposition": "connected", "properties": {"score": "7"}});
+    world.publish(Lane::Op, &event("call_ended", "c0", &phone(0), 10, body));
+    world.publish(
+        Lane::Op,
+        &event(
+            "task_created",
+            "c0",
+            &phone(0),
+            20,
+            json!({"title": "Call back"}),
+        ),
+    );
+    world.run_until_settled();
+    assert_eq!(world.crm.all(Object::Call).len(), 1);
+    assert_eq!(world.crm.all(Object::Task).len(), 1);
+    assert_eq!(world.dead, []);
+    assert!(counters(&world).requests <= 6, "{:?}", counters(&world));
 }

@@ -5,6 +5,7 @@ use callflume_core::event::ContentType;
 use callflume_core::lane::Lane;
 use callflume_core::vendor::{Answer, HttpRequest, Operation, Span, Vendor as _};
 
+use crate::crm::response;
 use crate::world::{Consumer, Due, Fate, World};
 
 /// To the broker and back, milliseconds.
@@ -129,6 +130,10 @@ impl World {
     ) {
         let answer = match fate {
             Fate::LostBefore => Answer::Lost,
+            Fate::NotTogether if operations.len() > 1 => {
+                self.count_arrival(&operations[0]);
+                response("refused")
+            }
             Fate::Answered(meaning) => {
                 self.count_arrival(&operations[0]);
                 self.vendor.answer(vec![meaning; operations.len()])

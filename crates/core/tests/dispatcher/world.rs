@@ -40,6 +40,8 @@ pub(crate) enum Fate {
     NotSent,
     /// Executed and answered after this many milliseconds more.
     Slow(u64),
+    /// Several operations in one request are refused as such; one alone is served.
+    NotTogether,
 }
 
 type Fates = Box<dyn FnMut(u64, &Operation) -> Fate>;

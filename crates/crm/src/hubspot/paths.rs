@@ -21,7 +21,7 @@ pub(crate) const fn plural(object: Object) -> &'static str {
 pub(crate) fn objects(api: &ApiVersion, object: Object) -> String {
     let plural = plural(object);
     match api {
-        ApiVersion::V3 => format!("/crm/v3/objects/{plural}"),
+        ApiVersion::V3 | ApiVersion::Numbered(_) => format!("/crm/v3/objects/{plural}"),
         ApiVersion::Dated(date) => format!("/crm/objects/{date}/{plural}"),
     }
 }
@@ -30,14 +30,17 @@ pub(crate) fn objects(api: &ApiVersion, object: Object) -> String {
 pub(crate) fn properties(api: &ApiVersion, object: Object) -> String {
     let plural = plural(object);
     match api {
-        ApiVersion::V3 => format!("/crm/v3/properties/{plural}"),
+        ApiVersion::V3 | ApiVersion::Numbered(_) => format!("/crm/v3/properties/{plural}"),
         ApiVersion::Dated(date) => format!("/crm/properties/{date}/{plural}"),
     }
 }
 
 /// Where the account describes itself.
 pub(crate) fn account_details(api: &ApiVersion) -> String {
-    format!("/account-info/{api}/details")
+    match api {
+        ApiVersion::V3 | ApiVersion::Numbered(_) => "/account-info/v3/details".to_owned(),
+        ApiVersion::Dated(date) => format!("/account-info/{date}/details"),
+    }
 }
 
 /// Text as one path segment or query value: everything but unreserved characters (RFC 3986) percent-encoded.

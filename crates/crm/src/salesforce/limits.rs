@@ -13,7 +13,12 @@ pub const DAILY_API: usize = 0;
 /// Index of the slots of long requests.
 pub const LONG_RUNNING: usize = 1;
 
-/// What any request costs.
+/// Name of the 24-hour window.
+pub const DAILY_API_NAME: &str = "daily_api";
+/// Name of the slots of long requests.
+pub const LONG_RUNNING_NAME: &str = "long_running";
+
+/// What any request costs: composite requests of 25 parts and collections of 200 records too.
 pub const CHARGES: &[Charge] = &[Charge::one(DAILY_API), Charge::one(LONG_RUNNING)];
 
 const DAY_MS: u64 = 86_400_000;
@@ -32,8 +37,8 @@ pub const fn unlimited(licences: u32) -> u32 {
 /// The windows of an org with so many requests in 24 hours and so many long ones at a time.
 pub const fn windows(daily_api: u32, long_running: u32) -> [WindowSpec; 2] {
     [
-        WindowSpec::rolling("daily_api", daily_api, DAY_MS),
-        WindowSpec::slots("long_running", long_running),
+        WindowSpec::rolling(DAILY_API_NAME, daily_api, DAY_MS),
+        WindowSpec::slots(LONG_RUNNING_NAME, long_running),
     ]
 }
 
