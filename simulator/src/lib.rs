@@ -1,10 +1,13 @@
 //! The simulator: fake CRMs, call traffic, faults and the oracle that judges a run.
 
 pub mod close;
+pub mod fakes;
+pub mod holdings;
 pub mod hubspot;
 pub mod live;
 pub mod oracle;
 pub mod parity;
+pub mod phone;
 pub mod pipedrive;
 pub mod report;
 pub mod scenario;

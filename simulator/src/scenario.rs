@@ -4,21 +4,21 @@
 //! column, field and remedy, before anything is started. Never reads anything but the one file. Invariant: whatever
 //! [`Scenario::parse`] returns can be run; no later stage has to check a value again.
 
+mod accounts;
 mod checks;
 mod durations;
 mod error;
 mod fault;
+mod fault_checks;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use accounts::{AccountCrm, Accounts};
 pub use durations::{DurationPreset, Durations};
 pub use error::{OnlyVirtual, ScenarioError};
-pub use fault::{FaultAction, FaultSpec, ThrottlePolicy};
-
-use crate::hubspot::{App, CustomProperty, HubSpotConfig, ObjectKind};
-use crate::traffic::CONTACT_PROPERTIES;
+pub use fault::{FaultAction, FaultSpec, Hits, ThrottlePolicy};
 
 /// The token that every scenario's account accepts.
 pub const TOKEN: &str = "sim-token";
@@ -167,13 +167,13 @@ impl Default for Mix {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crm {
-    /// Which: `hubspot`.
+    /// Which: one of [`crate::fakes::VENDORS`]. Under real time `hubspot` only.
     pub vendor: String,
     /// Limit profile, the vendor's plan.
     pub profile: String,
     /// Share of the limits that the worker uses, percent.
     pub share_percent: u32,
-    /// Requests a day, in place of the profile's.
+    /// Requests a day, or tokens where the CRM counts those, in place of the profile's.
     pub daily_limit: Option<u32>,
     /// Mean service time of a request and how far one lies from it at most, milliseconds.
     pub service_ms: u64,
@@ -238,21 +238,6 @@ pub struct Scale {
     pub at_s: u64,
     /// How many there are from then on.
     pub count: u32,
-}
-
-/// The accounts of a scenario.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Accounts {
-    /// How many. Each has a CRM, contacts, calls and a backlog of its own, as the other tables say. More than one under
-    /// virtual time only.
-    pub count: u32,
-}
-
-impl Default for Accounts {
-    fn default() -> Self {
-        Self { count: 1 }
-    }
 }
 
 impl Default for Workers {
@@ -354,6 +339,8 @@ impl Scenario {
         let workers = &self.workers;
         let fields = [
             ("accounts.count", self.accounts.count > 1),
+            ("accounts.crm", !self.accounts.crm.is_empty()),
+            ("crm.vendor", self.crm.vendor != "hubspot"),
             ("workers.scale", !workers.scale.is_empty()),
             ("workers.stop_at_s", !workers.stop_at_s.is_empty()),
             ("workers.clock_error_ms", workers.clock_error_ms > 0),
@@ -367,37 +354,5 @@ impl Scenario {
     /// Time of day at which the run starts, minutes since midnight.
     pub fn day_start_minutes(&self) -> u32 {
         checks::minutes(&self.calls.day_start).unwrap_or(0)
-    }
-
-    /// The fake HubSpot of this scenario, before seeding. It has the customer's own properties that the traffic writes
-    /// ([`CONTACT_PROPERTIES`]), but none of ours: those are made by preparing the account. Faults are not in it; see
-    /// [`FaultSpec::fault`].
-    pub fn hubspot_config(&self) -> HubSpotConfig {
-        use callflume_crm::hubspot::limits;
-        let defaults = HubSpotConfig::default();
-        let mut app = App::private(TOKEN);
-        let mut daily_limit = defaults.daily_limit;
-        let mut search_limit = defaults.search_limit;
-        if let Some(windows) = limits::profile(&self.crm.profile) {
-            app.interval_limit = windows[limits::TEN_SECONDLY].limit;
-            search_limit = windows[limits::SEARCH].limit;
-            daily_limit = windows[limits::DAILY].limit.into();
-        }
-        daily_limit = self.crm.daily_limit.map_or(daily_limit, u64::from);
-        app.oauth = self.crm.profile.starts_with("public");
-        HubSpotConfig {
-            apps: vec![app],
-            daily_limit,
-            search_limit,
-            search_lag_ms: self.crm.search_lag_ms as i64,
-            service_ms: self.crm.service_ms,
-            service_jitter_ms: self.crm.service_jitter_ms,
-            seed: self.seed,
-            properties: CONTACT_PROPERTIES
-                .iter()
-                .map(|name| CustomProperty::text(ObjectKind::Contacts, name))
-                .collect(),
-            ..defaults
-        }
     }
 }

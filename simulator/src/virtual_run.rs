@@ -9,10 +9,11 @@ use callflume_core::account::AccountId;
 use callflume_core::config::BadConfig;
 use callflume_core::event::EventId;
 
-use crate::hubspot::{HubSpot, SeededContact, SetupError};
+use crate::fakes::{self, FakeCrm, SetupError};
+use crate::holdings::Holdings;
 use crate::live::stage;
 use crate::oracle::{self, DETAILS_MAX, Judgement};
-use crate::report::{Facts, Mode, Summary, WorkerFacts};
+use crate::report::{AccountFacts, Facts, Mode, Summary, WorkerFacts};
 use crate::scenario::Scenario;
 use crate::traffic::{Plan, PlanError};
 use crate::virtual_time::{self, AccountRun, AccountSetup, Trace};
@@ -46,6 +47,10 @@ pub struct VirtualResult {
 pub struct AccountResult {
     /// The account.
     pub account: AccountId,
+    /// Name of its CRM.
+    pub crm: &'static str,
+    /// Its calls.
+    pub calls: u64,
     /// The oracle's judgement.
     pub judgement: Judgement,
     /// How long it had no owner, milliseconds, for each time it changed hands.
@@ -95,11 +100,23 @@ impl VirtualResult {
         if let Some(unowned_ms) = self.unowned_ms_max() {
             environment.insert("without_owner_ms_max".to_owned(), unowned_ms.to_string());
         }
+        let accounts: Vec<AccountFacts<'_>> = self
+            .accounts
+            .iter()
+            .filter(|_| !scenario.accounts.crm.is_empty())
+            .map(|account| AccountFacts {
+                account: account.account.as_str(),
+                crm: account.crm,
+                calls: account.calls,
+                judgement: &account.judgement,
+            })
+            .collect();
         Summary::new(&Facts {
             scenario,
             plan: &self.plan,
             mode: Mode::VirtualTime,
             judgement: &self.judgement,
+            accounts: &accounts,
             not_dialled: scenario.calls.dialler.then(|| self.not_dialled()),
             publish_us: None,
             baseline: None,
@@ -133,21 +150,19 @@ pub enum Error {
 
 /// Runs a scenario under virtual time; the trace goes to `out`.
 pub fn run(scenario: &Scenario, out: Option<&mut dyn Write>) -> Result<VirtualResult, Error> {
-    let mut setups = Vec::new();
-    let mut contacts = Vec::new();
-    for number in 0..scenario.accounts.count.max(1) {
-        let (setup, seeded) = account(scenario, number)?;
-        setups.push(setup);
-        contacts.push(seeded);
-    }
+    let setups: Vec<AccountSetup<Box<dyn FakeCrm>>> = (0..scenario.accounts_count().max(1))
+        .map(|number| account(scenario, number))
+        .collect::<Result<_, _>>()?;
     let mut trace = Trace::new(out);
     let run = virtual_time::run(scenario, setups, &mut trace);
     let mut plans = Vec::new();
     let mut accounts = Vec::new();
-    for (account, contacts) in run.accounts.into_iter().zip(&contacts) {
-        let judgement = judged(&account, contacts);
+    for account in run.accounts {
+        let judgement = judged(&account);
         accounts.push(AccountResult {
             account: account.plan.account.clone(),
+            crm: account.crm.vendor(),
+            calls: account.plan.calls.len() as u64,
             judgement,
             unowned_ms: account.unowned_ms,
             overlaps: account.overlaps,
@@ -168,19 +183,8 @@ pub fn run(scenario: &Scenario, out: Option<&mut dyn Write>) -> Result<VirtualRe
 }
 
 /// An account with its CRM and its traffic. The first one is the account of a scenario with one.
-fn account(
-    scenario: &Scenario,
-    number: u32,
-) -> Result<(AccountSetup<HubSpot>, Vec<SeededContact>), Error> {
-    let mut own = scenario.clone();
-    own.seed = own_seed(scenario.seed, number);
-    let hubspot = stage::with_own_properties(own.hubspot_config());
-    let time_zone = hubspot.time_zone.clone();
-    let mut model = HubSpot::new(hubspot)?;
-    let contacts = model.seed_contacts(own.crm.contacts, own.seed)?;
-    for fault in &own.crm.faults {
-        model.add_fault(fault.fault(START_MS));
-    }
+fn account(scenario: &Scenario, number: u32) -> Result<AccountSetup<Box<dyn FakeCrm>>, Error> {
+    let own = scenario.of_account(number);
     let id: AccountId = match number {
         0 => stage::account_id()?,
         number => format!("{}-{}", stage::ACCOUNT, number + 1)
@@ -189,42 +193,23 @@ fn account(
                 BadConfig::new("accounts", error.to_string())
             })?,
     };
-    let mut config = stage::account_config(
-        "http://virtual.invalid",
-        &own.crm.profile,
-        own.crm.share_percent,
-        &time_zone,
-    );
-    stage::limit_day(&mut config, own.crm.daily_limit);
-    let setup = callflume_worker::setup(&id, &config, [0; 2], None, own.seed)?;
-    let plan = Plan::generate(&own, &id, START_MS, &contacts)?;
-    let account = AccountSetup {
+    let prepared = fakes::prepared(&own, "http://virtual.invalid", START_MS)?;
+    let setup = callflume_worker::setup(&id, &prepared.config, [0; 2], None, own.seed)?;
+    let plan = Plan::generate(&own, &id, START_MS, &prepared.known)?;
+    Ok(AccountSetup {
         setup,
         plan,
-        crm: model,
-    };
-    Ok((account, contacts))
+        crm: prepared.crm,
+    })
 }
 
-/// Accounts differ in everything that is drawn.
-const fn own_seed(seed: u64, number: u32) -> u64 {
-    // The golden ratio's bits spread neighbouring numbers (SplitMix64).
-    seed ^ (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
-
-fn judged(account: &AccountRun<HubSpot>, contacts: &[SeededContact]) -> Judgement {
+fn judged(account: &AccountRun<Box<dyn FakeCrm>>) -> Judgement {
     let dead: BTreeSet<EventId> = account
         .dead
         .iter()
         .filter_map(|id| EventId::new(id.clone()))
         .collect();
-    oracle::judge(
-        &account.plan,
-        &account.published,
-        &account.crm,
-        contacts,
-        &dead,
-    )
+    oracle::judge(&account.plan, &account.published, &account.crm, &dead)
 }
 
 /// The sum over accounts.
@@ -258,6 +243,7 @@ fn summed(accounts: &[AccountResult]) -> Judgement {
         sum.requests += one.requests;
         sum.throttled += one.throttled;
         sum.over_limit += one.over_limit;
+        sum.spend += one.spend;
         let room = DETAILS_MAX.saturating_sub(sum.details.len());
         sum.details.extend(one.details.iter().take(room).cloned());
         sum.findings += one.findings;

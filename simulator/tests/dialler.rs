@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use callflume_core::quota::Advice;
-use callflume_sim::hubspot::HubSpot;
+use callflume_sim::hubspot::{HubSpot, SeededContact};
 use callflume_sim::oracle::{PublishOutcome, Published};
 use callflume_sim::scenario::Scenario;
 use callflume_sim::traffic::{Dialler, Direction, Plan};
@@ -106,7 +106,8 @@ fn plan() -> Plan {
         .unwrap()
         .seed_contacts(scenario.crm.contacts, scenario.seed)
         .unwrap();
-    Plan::generate(&scenario, &"acme".parse().unwrap(), 0, &contacts).unwrap()
+    let known: Vec<_> = contacts.iter().map(SeededContact::named).collect();
+    Plan::generate(&scenario, &"acme".parse().unwrap(), 0, &known).unwrap()
 }
 
 #[test]

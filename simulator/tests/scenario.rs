@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use callflume_sim::hubspot::prepared::fault;
 use callflume_sim::hubspot::{Fault, FaultKind, Method, Policy};
 use callflume_sim::scenario::{Arrivals, Scenario};
 
@@ -195,7 +196,7 @@ fn a_fault_is_told_with_its_place_its_field_and_a_remedy() {
             faulty("[crm]\nvendor = \"other\""),
             "x.toml:7:1",
             "`crm.vendor`",
-            "\"hubspot\"",
+            "one of hubspot, close, pipedrive",
         ),
         (
             faulty("[crm]\ncontacts = 50000"),
@@ -305,7 +306,7 @@ fn faults_become_the_crms_with_instants_of_the_run() {
         .crm
         .faults
         .iter()
-        .map(|spec| spec.fault(1_000_000))
+        .map(|spec| fault(spec, 1_000_000))
         .collect();
     assert_eq!(
         faults,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use callflume_core::effect::Object;
-use callflume_core::event::{ContentType, KINDS, encode};
+use callflume_core::event::{ContactRef, ContentType, KINDS, encode};
 use callflume_core::lane::Lane;
 use callflume_core::plan::default_effects;
 use callflume_sim::hubspot::{HubSpot, SeededContact};
@@ -19,6 +19,10 @@ fn scenario(text: &str) -> Scenario {
     Scenario::parse(&text, "x.toml").unwrap_or_else(|error| panic!("{error}"))
 }
 
+fn known(scenario: &Scenario) -> Vec<ContactRef> {
+    seeded(scenario).iter().map(SeededContact::named).collect()
+}
+
 fn seeded(scenario: &Scenario) -> Vec<SeededContact> {
     HubSpot::new(scenario.hubspot_config())
         .unwrap()
@@ -28,7 +32,7 @@ fn seeded(scenario: &Scenario) -> Vec<SeededContact> {
 
 fn plan_at(scenario: &Scenario, start_ms: i64) -> Plan {
     let account = "acme".parse().unwrap();
-    Plan::generate(scenario, &account, start_ms, &seeded(scenario)).unwrap()
+    Plan::generate(scenario, &account, start_ms, &known(scenario)).unwrap()
 }
 
 fn plan(scenario: &Scenario) -> Plan {
@@ -334,7 +338,7 @@ fn a_run_with_more_strangers_than_there_are_numbers_is_refused() {
         "seed = 1\nduration_s = 86400\n[calls]\nconcurrent = 400\ncompress = 10\nunknown_share = 1.0\nredial_share = 0.0\n",
     );
     let account = "acme".parse().unwrap();
-    let refused = Plan::generate(&scenario, &account, START_MS, &seeded(&scenario));
+    let refused = Plan::generate(&scenario, &account, START_MS, &known(&scenario));
     assert!(
         matches!(
             refused,

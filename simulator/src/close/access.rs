@@ -43,8 +43,18 @@ fn shown(secret: &str, oauth: bool) -> String {
     if oauth {
         format!("bearer {secret}")
     } else {
-        format!("basic {}", base64(format!("{secret}:").as_bytes()))
+        format!("basic {}", user(secret))
     }
+}
+
+/// A user without password.
+fn user(secret: &str) -> String {
+    base64(format!("{secret}:").as_bytes())
+}
+
+/// What the `Authorization` header says of an API key.
+pub(crate) fn basic_credential(secret: &str) -> String {
+    format!("Basic {}", user(secret))
 }
 
 /// RFC 4648, with padding.

@@ -114,6 +114,15 @@ impl Schema {
             .collect()
     }
 
+    /// What people call a custom field.
+    pub(super) fn label(&self, kind: ObjectKind, id: &str) -> Option<&str> {
+        let field = self
+            .custom
+            .iter()
+            .find(|field| field.object == kind && field.id == id)?;
+        Some(&field.name)
+    }
+
     /// Makes a custom field from the body of a request.
     pub(super) fn create(&mut self, kind: ObjectKind, body: &Value) -> Result<Value, Refusal> {
         let said = |name: &str| {

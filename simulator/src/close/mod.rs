@@ -18,11 +18,14 @@ mod faults;
 mod fields;
 mod limits;
 mod lists;
+pub(crate) mod prepared;
+mod reading;
 mod records;
 mod replies;
 mod route;
 mod search;
 mod seed;
+mod view;
 mod views;
 mod writes;
 
@@ -38,6 +41,7 @@ pub use records::{ObjectKind, Record};
 pub use seed::{SEEDED_AT_MS, SeededContact};
 
 use crate::hubspot::{Method, Reply, Request};
+pub(crate) use access::basic_credential;
 use access::{Access, Asker};
 use audit::Audit;
 use events::EventLog;

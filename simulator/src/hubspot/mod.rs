@@ -19,7 +19,7 @@ mod filters;
 mod groups;
 mod http;
 mod limits;
-mod phone;
+pub mod prepared;
 mod properties;
 mod reads;
 mod records;
@@ -29,6 +29,7 @@ mod search;
 mod seed;
 mod server;
 mod standard;
+mod view;
 mod writes;
 
 use std::collections::BTreeMap;
@@ -49,11 +50,12 @@ pub use config::{
 pub use faults::{Fault, FaultKind};
 pub use http::{Deliver, Method, Reply, Request};
 pub use limits::{DayState, Policy, Pool};
-pub use phone::national_number;
 pub use properties::{MAX_TEXT_CHARS, MAX_UNIQUE_PROPERTIES};
 pub use records::{Association, ObjectKind, Record, RecordId};
 pub use seed::{FICTIONAL_NUMBERS, SeededContact, fictional_e164};
 pub use server::{HubSpotServer, ServerOptions};
+
+pub use crate::phone::national_number;
 
 use account::Account;
 use audit::Audit;

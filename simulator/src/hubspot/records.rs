@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::audit::{PropertyWrite, Write, WriteKind};
-use super::phone::national_number;
 use super::replies::iso;
+use crate::phone::national_number;
 
 /// Id of a record; no two records share one, whatever their kind.
 pub type RecordId = u64;

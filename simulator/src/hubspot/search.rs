@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::audit::{Write, WriteKind};
 use super::filters::{Filter, filter_groups, ordered};
-use super::phone::national_number;
 use super::properties::Schema;
 use super::records::{ObjectKind, RecordId, calculated_from};
 use super::replies::{Refusal, iso, object};
+use crate::phone::national_number;
 
 /// Largest page, results of one query in all, and the page when none is asked for: from the vendor's search guide.
 const MAX_LIMIT: u64 = 200;

@@ -173,7 +173,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::hubspot::phone::national_number;
+    use crate::phone::national_number;
 
     #[test]
     fn every_fictional_number_is_another_one() {

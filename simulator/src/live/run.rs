@@ -20,7 +20,8 @@ use super::progress::{Progress, Seen};
 use super::stage::{self, Stage, StageSettings, epoch_ms};
 use super::voice::{COMPARED_MAX, Latencies, Voice};
 use super::worker_process::{Launch, WorkerProcess};
-use crate::hubspot::{ObjectKind, WriteKind};
+use crate::hubspot::prepared::fault as hubspot_fault;
+use crate::hubspot::{ObjectKind, SeededContact, WriteKind};
 use crate::oracle::{self, Judgement, PublishOutcome};
 use crate::report::{Baseline, BlockRatio, Facts, Mode, Summary, WorkerFacts};
 use crate::scenario::{OnlyVirtual, Scenario};
@@ -119,6 +120,7 @@ impl LiveRun {
             plan: &self.plan,
             mode: Mode::RealTime,
             judgement: &self.judgement,
+            accounts: &[],
             not_dialled: scenario.calls.dialler.then_some(self.not_dialled),
             publish_us: Some(&self.publish),
             baseline: Some(&baseline),
@@ -192,12 +194,9 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     let compared = backlog.min(COMPARED_MAX);
     let backlog_ms = compared * 5 / 2 + (backlog - compared) / 2;
     let planned_start = epoch_ms() + i64::try_from(backlog_ms).unwrap_or(0) + 3_000;
-    let plan = Arc::new(Plan::generate(
-        scenario,
-        &stage.account,
-        planned_start,
-        &stage.contacts,
-    )?);
+    let known: Vec<_> = stage.contacts.iter().map(SeededContact::named).collect();
+    let plan = Plan::generate(scenario, &stage.account, planned_start, &known)?;
+    let plan = Arc::new(plan);
     let dialling = if scenario.calls.dialler {
         Dialling::listening(&plan, stage.broker.client())
             .await
@@ -238,7 +237,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     let started_ms = epoch_ms()
         + i64::try_from(Duration::from_millis(wait_ms).max(LEAD).as_millis()).unwrap_or(0);
     for fault in &scenario.crm.faults {
-        stage.model().add_fault(fault.fault(started_ms));
+        stage.model().add_fault(hubspot_fault(fault, started_ms));
     }
     progress.say("calls are running");
     let stalls = StallMeter::start();
@@ -288,7 +287,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     let not_dialled = dialling.dialler().not_dialled().len() as u64;
     let plan = Arc::new(plan);
     let model = stage.model();
-    let judgement = oracle::judge(&plan, &published, &model, &stage.contacts, &dead);
+    let judgement = oracle::judge(&plan, &published, &*model, &dead);
     let takeover_ms_max = kills
         .iter()
         .map(|kill_ms| takeover_ms(&model, *kill_ms))

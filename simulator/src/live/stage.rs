@@ -10,20 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callflume_core::account::AccountId;
-use callflume_core::config::{AccountConfig, BadConfig, SecretRef};
-use callflume_core::effect::Object;
-use callflume_crm::hubspot::setup::required_properties;
+use callflume_core::config::{AccountConfig, BadConfig};
 use callflume_jetstream::provision::{self, ProvisionSettings};
 use callflume_jetstream::{Broker, connect};
 use callflume_testkit::Server;
 
-use crate::hubspot::{
-    App, CustomProperty, HubSpot, HubSpotConfig, HubSpotServer, ObjectKind, SeededContact,
-    ServerOptions,
-};
+use crate::fakes;
+pub use crate::fakes::TOKEN_VARIABLE;
+pub use crate::hubspot::prepared::{limit_day, with_own_properties};
+use crate::hubspot::{HubSpot, HubSpotConfig, HubSpotServer, SeededContact, ServerOptions};
 
-/// Environment variable that holds the fake CRM's token; workers started by a run get it.
-pub const TOKEN_VARIABLE: &str = "CALLFLUME_FAKE_HUBSPOT_TOKEN";
 /// Its value. It opens nothing but the fake.
 pub const TOKEN: &str = "sim-token";
 /// The account of a run.
@@ -197,15 +193,6 @@ pub fn account_id() -> Result<AccountId, BadConfig> {
         })
 }
 
-/// The fake CRM as `account prepare` leaves it: with Callflume's own properties and the token that workers use.
-pub fn with_own_properties(mut hubspot: HubSpotConfig) -> HubSpotConfig {
-    hubspot.properties.extend(own_properties());
-    if hubspot.apps.iter().all(|app| app.token != TOKEN) {
-        hubspot.apps.push(App::private(TOKEN));
-    }
-    hubspot
-}
-
 /// The configuration of a run's account.
 pub fn account_config(
     base_url: &str,
@@ -213,44 +200,5 @@ pub fn account_config(
     share_percent: u32,
     time_zone: &str,
 ) -> AccountConfig {
-    let mut config = AccountConfig::new(
-        "hubspot",
-        SecretRef::Env(TOKEN_VARIABLE.to_owned()),
-        profile,
-    );
-    config.base_url = Some(base_url.to_owned());
-    config.share_percent = share_percent;
-    time_zone.clone_into(&mut config.time_zone);
-    config.default_country = Some("1".to_owned());
-    config
-}
-
-/// Gives the account another day than its profile's.
-pub fn limit_day(config: &mut AccountConfig, daily_limit: Option<u32>) {
-    let windows = callflume_crm::hubspot::limits::profile(&config.profile);
-    let day = windows.map(|windows| windows[callflume_crm::hubspot::limits::DAILY].name);
-    if let Some((day, limit)) = day.zip(daily_limit) {
-        config.limits.insert(day.to_owned(), limit);
-    }
-}
-
-/// Callflume's own properties, as `account prepare` leaves them.
-fn own_properties() -> Vec<CustomProperty> {
-    required_properties()
-        .into_iter()
-        .map(|wanted| {
-            let object = match wanted.object {
-                Object::Contact => ObjectKind::Contacts,
-                Object::Call => ObjectKind::Calls,
-                Object::Note => ObjectKind::Notes,
-                Object::Task => ObjectKind::Tasks,
-                Object::Deal => ObjectKind::Deals,
-            };
-            CustomProperty {
-                object,
-                name: wanted.name.to_owned(),
-                unique: wanted.unique,
-            }
-        })
-        .collect()
+    fakes::configuration("hubspot", profile, share_percent, base_url, time_zone)
 }

@@ -1,16 +1,14 @@
 //! What the CRM holds, found again by number and by mark, with every write in its place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use callflume_core::effect::Object;
 use callflume_core::event::EventId;
 
 use super::findings::{Defect, Findings};
-use super::stored::{kind, property};
-use crate::hubspot::{
-    HubSpot, ObjectKind, Record, RecordId, SeededContact, Write, national_number,
-};
-use crate::traffic::{Expectation, Plan, mark_field, mark_in};
+use crate::holdings::{Deed, HeldRecord, HeldWrite, Holdings};
+use crate::phone::national_number;
+use crate::traffic::{Expectation, Plan, mark_in};
 
 /// Which record or person an effect is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,7 +16,7 @@ pub(super) enum Target {
     /// The person with this national number.
     Person(String),
     /// The record with this mark.
-    Marked(ObjectKind, String),
+    Marked(Object, String),
 }
 
 impl Target {
@@ -30,107 +28,109 @@ impl Target {
             }
             Expectation::Record { object, mark, .. }
             | Expectation::RecordFields { object, mark, .. } => {
-                Some(Self::Marked(kind(*object), mark.clone()))
+                Some(Self::Marked(*object, mark.clone()))
             }
-        }
-    }
-
-    fn kind(&self) -> ObjectKind {
-        match self {
-            Self::Person(_) => ObjectKind::Contacts,
-            Self::Marked(kind, _) => *kind,
         }
     }
 }
 
 /// The CRM, indexed.
-#[derive(Debug)]
 pub(super) struct CrmState<'a> {
-    crm: &'a HubSpot,
-    /// Living records of each target, in id order.
-    holders: BTreeMap<Target, Vec<RecordId>>,
-    /// Places in [`HubSpot::writes`] of each record's writes.
-    writes: BTreeMap<(ObjectKind, RecordId), Vec<usize>>,
+    pub(super) crm: &'a dyn Holdings,
+    /// Every record.
+    records: Vec<HeldRecord>,
+    /// Every write, in order.
+    pub(super) all_writes: Vec<HeldWrite>,
+    /// Places in `records` of each target's living records, in the order of their making.
+    holders: BTreeMap<Target, Vec<usize>>,
+    /// Places in `records` by kind and id.
+    places: BTreeMap<(Object, String), usize>,
+    /// Places in `all_writes` of the writes of each place in `records`.
+    writes: Vec<Vec<usize>>,
 }
 
 impl<'a> CrmState<'a> {
-    pub(super) fn read(crm: &'a HubSpot) -> Self {
-        let mut holders: BTreeMap<Target, Vec<RecordId>> = BTreeMap::new();
-        for contact in living(crm, ObjectKind::Contacts) {
-            let numbers: BTreeSet<String> = ["phone", "mobilephone"]
-                .into_iter()
-                .filter_map(|name| national_number(contact.property(name)?))
-                .collect();
-            for number in numbers {
-                holders
-                    .entry(Target::Person(number))
-                    .or_default()
-                    .push(contact.id);
-            }
-        }
-        for object in [Object::Call, Object::Note, Object::Task, Object::Deal] {
-            let field = mark_field(object);
-            let Some(name) = property(object, &field) else {
+    pub(super) fn read(crm: &'a dyn Holdings) -> Self {
+        let records = crm.records();
+        let mut holders: BTreeMap<Target, Vec<usize>> = BTreeMap::new();
+        let mut places = BTreeMap::new();
+        for (place, record) in records.iter().enumerate() {
+            places.insert((record.object, record.id.clone()), place);
+            if !record.alive {
                 continue;
-            };
-            for record in living(crm, kind(object)) {
-                if let Some(mark) = record.property(name).and_then(mark_in) {
-                    let target = Target::Marked(kind(object), mark.to_owned());
-                    holders.entry(target).or_default().push(record.id);
-                }
+            }
+            for number in &record.numbers {
+                holders
+                    .entry(Target::Person(number.clone()))
+                    .or_default()
+                    .push(place);
+            }
+            if let Some(mark) = record.label.as_deref().and_then(mark_in) {
+                let target = Target::Marked(record.object, mark.to_owned());
+                holders.entry(target).or_default().push(place);
             }
         }
-        let mut writes: BTreeMap<(ObjectKind, RecordId), Vec<usize>> = BTreeMap::new();
-        for (place, write) in crm.writes().iter().enumerate() {
-            writes
-                .entry((write.object, write.id))
-                .or_default()
-                .push(place);
+        let all_writes = crm.writes();
+        let mut writes = vec![Vec::new(); records.len()];
+        for (place, write) in all_writes.iter().enumerate() {
+            if let Some(record) = places.get(&(write.object, write.id.clone())) {
+                writes[*record].push(place);
+            }
         }
         Self {
             crm,
+            records,
+            all_writes,
             holders,
+            places,
             writes,
         }
     }
 
-    /// Living records of a target.
-    pub(super) fn records(&self, target: &Target) -> impl Iterator<Item = &'a Record> {
-        let object = target.kind();
-        self.holders
-            .get(target)
-            .into_iter()
-            .flatten()
-            .filter_map(move |id| self.crm.record(object, *id))
+    /// Living records of a target, as places for [`Self::record`].
+    pub(super) fn holders(&self, target: &Target) -> &[usize] {
+        self.holders.get(target).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn record(&self, place: usize) -> &HeldRecord {
+        &self.records[place]
+    }
+
+    /// The record that a write was about.
+    pub(super) fn written(&self, write: &HeldWrite) -> Option<&HeldRecord> {
+        let place = self.places.get(&(write.object, write.id.clone()))?;
+        Some(&self.records[*place])
     }
 
     /// Writes of a record with their places, in order.
-    pub(super) fn writes_of(&self, record: &Record) -> impl Iterator<Item = (usize, &'a Write)> {
-        self.writes
-            .get(&(record.object, record.id))
-            .into_iter()
-            .flatten()
-            .map(|place| (*place, &self.crm.writes()[*place]))
+    pub(super) fn writes_of(&self, record: usize) -> impl Iterator<Item = (usize, &HeldWrite)> {
+        self.writes[record]
+            .iter()
+            .map(|place| (*place, &self.all_writes[*place]))
     }
 
-    /// Whether a record is linked to one of the contacts with this number.
-    pub(super) fn linked(&self, record: &Record, person: &Target) -> bool {
-        let contacts = self.holders.get(person).map_or(&[][..], Vec::as_slice);
-        record
-            .associations
+    /// The write that made a record during the run, with its place.
+    pub(super) fn making(&self, record: usize) -> Option<(usize, &HeldWrite)> {
+        self.writes_of(record)
+            .find(|(_, write)| write.deed == Deed::Made)
+    }
+
+    /// Whether a record hangs on one of the contacts with this number.
+    pub(super) fn linked(&self, record: usize, person: &Target) -> bool {
+        let contacts = self.holders(person);
+        let hangs_on = &self.records[record].contacts;
+        contacts
             .iter()
-            .any(|link| link.to == ObjectKind::Contacts && contacts.contains(&link.id))
+            .any(|contact| hangs_on.contains(&self.records[*contact].id))
     }
 
     /// Further records with a mark of the plan, counted once per record.
     pub(super) fn doubled(&self, plan: &Plan, findings: &mut Findings) -> u64 {
-        let mut owners: BTreeMap<(ObjectKind, &str), &EventId> = BTreeMap::new();
+        let mut owners: BTreeMap<(Object, &str), &EventId> = BTreeMap::new();
         for event in plan.all() {
             for expectation in &event.expect {
                 if let Expectation::Record { object, mark, .. } = expectation {
-                    owners
-                        .entry((kind(*object), mark))
-                        .or_insert(&event.event.id);
+                    owners.entry((*object, mark)).or_insert(&event.event.id);
                 }
             }
         }
@@ -142,12 +142,16 @@ impl<'a> CrmState<'a> {
             let Some(event) = owners.get(&(*object, mark.as_str())) else {
                 continue;
             };
-            for id in records.iter().skip(1) {
+            let Some((first, further)) = records.split_first() else {
+                continue;
+            };
+            for record in further {
                 doubled += 1;
+                let (first, record) = (&self.records[*first].id, &self.records[*record].id);
                 findings.add(
                     Defect::Doubled,
                     Some(event),
-                    format!("{} {} is there as {id} too", object.singular(), records[0]),
+                    format!("{object} {first} is there as {record} too"),
                 );
             }
         }
@@ -155,34 +159,34 @@ impl<'a> CrmState<'a> {
     }
 
     /// Further contacts with the same number, counted once per contact.
-    pub(super) fn persons_doubled(&self, seeded: &[SeededContact], findings: &mut Findings) -> u64 {
-        let before: BTreeSet<RecordId> = seeded.iter().map(|contact| contact.id).collect();
+    pub(super) fn persons_doubled(&self, findings: &mut Findings) -> u64 {
         let mut doubled = 0;
         for (target, contacts) in &self.holders {
             if !matches!(target, Target::Person(_)) {
                 continue;
             }
-            for id in contacts.iter().skip(1) {
+            let Some((first, further)) = contacts.split_first() else {
+                continue;
+            };
+            let there = if self
+                .writes_of(*first)
+                .any(|(_, write)| write.deed == Deed::Seeded)
+            {
+                "which was there before the run"
+            } else {
+                "which the run made"
+            };
+            let first = &self.records[*first].id;
+            for contact in further {
                 doubled += 1;
-                let there = if before.contains(&contacts[0]) {
-                    "which was there before the run"
-                } else {
-                    "which the run made"
-                };
+                let contact = &self.records[*contact].id;
                 findings.add(
                     Defect::PersonDoubled,
                     None,
-                    format!(
-                        "contact {id} has the number of contact {}, {there}",
-                        contacts[0]
-                    ),
+                    format!("contact {contact} has the number of contact {first}, {there}"),
                 );
             }
         }
         doubled
     }
-}
-
-fn living(crm: &HubSpot, object: ObjectKind) -> impl Iterator<Item = &Record> {
-    crm.records(object).filter(|record| !record.archived)
 }

@@ -7,9 +7,7 @@ use callflume_core::event::EventId;
 use super::Acked;
 use super::crm_state::{CrmState, Target};
 use super::findings::{Defect, Findings};
-use super::slots::{ClaimEnd, Slots, end_of, fields, slot_writes};
-use super::stored::property;
-use crate::hubspot::{Record, WriteKind};
+use super::slots::{ClaimEnd, Slots, end_of, kept, slot_writes};
 use crate::traffic::{Expectation, Plan, PlannedEvent};
 
 /// What became of one effect.
@@ -53,7 +51,7 @@ pub(super) fn ends<'a>(
     dead: &BTreeSet<EventId>,
     findings: &mut Findings,
 ) -> Ends<'a> {
-    let slots = Slots::of(plan);
+    let slots = Slots::of(plan, state.crm);
     let handed_over: BTreeSet<Target> = made_by(plan, acked);
     let mut effects = Vec::new();
     for event in plan.all().filter(|event| acked.contains_key(&event.index)) {
@@ -111,22 +109,20 @@ fn end(
     state: &CrmState<'_>,
     slots: &Slots<'_>,
 ) -> Result<Ended, String> {
-    let records: Vec<&Record> = state.records(target).collect();
-    let Some(first) = records.first() else {
+    let records = state.holders(target);
+    let Some(&first) = records.first() else {
         return Err(match target {
             Target::Person(_) => "no contact has the number".to_owned(),
-            Target::Marked(object, _) => format!("there is no such {}", object.singular()),
+            Target::Marked(object, _) => format!("there is no such {object}"),
         });
     };
+    let id = &state.record(first).id;
     let mut made_at_ms = None;
     if matches!(
         expectation,
         Expectation::Person | Expectation::Record { .. }
     ) {
-        let made = state
-            .writes_of(first)
-            .find(|(_, write)| write.kind == WriteKind::Create)
-            .map(|(_, write)| write.at_ms);
+        let made = state.making(first).map(|(_, write)| write.at_ms);
         // Made before this event happened: somebody else's doing, it says nothing about this effect's age.
         made_at_ms = made.filter(|at_ms| *at_ms >= event.event.at.0);
     }
@@ -134,23 +130,19 @@ fn end(
         let number = event.event.contact.phone.as_deref().unwrap_or_default();
         let person = Target::of(&Expectation::Person, number);
         let linked =
-            person.is_some_and(|person| records.iter().any(|it| state.linked(it, &person)));
+            person.is_some_and(|person| records.iter().any(|it| state.linked(*it, &person)));
         if !linked {
             return Err(format!(
-                "{object} {} is linked to no contact with the number",
-                first.id
+                "{object} {id} is linked to no contact with the number"
             ));
         }
     }
     let mut held_at_ms = made_at_ms;
     let (mut applied, mut merged, mut superseded) = (false, false, false);
-    for (object, field, _) in fields(expectation) {
-        let Some(name) = property(object, field) else {
-            continue;
-        };
-        let writes = slot_writes(state, target, name);
-        let claims = slots.of_slot(target, name);
-        match end_of(claims, event.index, &writes) {
+    for (object, field, _) in kept(expectation, state.crm) {
+        let writes = slot_writes(state, target, field);
+        let claims = slots.of_slot(target, field);
+        match end_of(state.crm, claims, event.index, &writes) {
             ClaimEnd::Applied { at_ms } => {
                 applied = true;
                 held_at_ms = held_at_ms.max(Some(at_ms));
@@ -162,14 +154,14 @@ fn end(
             ClaimEnd::Superseded => superseded = true,
             ClaimEnd::Missing => {
                 return Err(format!(
-                    "`{name}` of {object} {} never had its value",
-                    first.id
+                    "`{}` of {object} {id} never had its value",
+                    field.name()
                 ));
             }
             ClaimEnd::Overwritten => {
                 return Err(format!(
-                    "`{name}` of {object} {} holds a value that no event has",
-                    first.id
+                    "`{}` of {object} {id} holds a value that no event has",
+                    field.name()
                 ));
             }
         }

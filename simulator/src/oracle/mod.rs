@@ -1,6 +1,7 @@
 //! The oracle: what was lost, doubled, reordered or sent above the limit in a run.
 //!
-//! Reads only what the publisher was told and what the CRM model holds and recorded; never what a worker says of itself.
+//! Reads only what the publisher was told and what the CRM holds and recorded ([`Holdings`], whichever CRM it is); never
+//! what a worker says of itself.
 //! Invariants: only an acknowledged event can be lost, but any published one explains what the CRM holds; each effect
 //! has exactly one end; one planted defect gives exactly one count. No finding repeats a value of an event.
 //!
@@ -20,7 +21,7 @@ mod effects;
 mod findings;
 mod order;
 mod slots;
-mod stored;
+mod spend;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,12 +29,13 @@ use callflume_core::event::EventId;
 use callflume_core::lane::Lane;
 use hdrhistogram::Histogram;
 
-use crate::hubspot::{HubSpot, SeededContact};
+use crate::holdings::Holdings;
 use crate::traffic::Plan;
 use crm_state::CrmState;
 use effects::{Ended, Ends};
 use findings::Findings;
 pub use findings::{DETAILS_MAX, Defect, Finding};
+pub use spend::{Cost, Spend};
 
 /// What the publisher was told about one publication of a planned event. An event published twice has two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +114,8 @@ pub struct Judgement {
     pub throttled: u64,
     /// Requests that met a full window.
     pub over_limit: u64,
+    /// On what requests were spent.
+    pub spend: Spend,
     /// The first [`DETAILS_MAX`] findings.
     pub details: Vec<Finding>,
     /// Findings in all.
@@ -139,12 +143,11 @@ pub(crate) type Acked = BTreeMap<usize, Option<i64>>;
 
 /// Judges a run that has been drained.
 ///
-/// `seeded` are the contacts the CRM held before the run; `dead` the ids of events with a dead letter.
+/// `dead` are the ids of events with a dead letter.
 pub fn judge(
     plan: &Plan,
     published: &[Published],
-    crm: &HubSpot,
-    seeded: &[SeededContact],
+    crm: &dyn Holdings,
     dead: &BTreeSet<EventId>,
 ) -> Judgement {
     let mut acked = Acked::new();
@@ -167,20 +170,21 @@ pub fn judge(
     let mut judgement = tally(plan, &ends);
     judgement.events_acked = acked.len() as u64;
     judgement.effects.doubled = state.doubled(plan, &mut findings);
-    judgement.effects.persons_doubled = state.persons_doubled(seeded, &mut findings);
+    judgement.effects.persons_doubled = state.persons_doubled(&mut findings);
     judgement.effects.reordered = order::reordered(plan, &acked, &state, &ends, &mut findings);
-    judgement.requests = crm.requests().len() as u64;
-    for request in crm.requests() {
-        judgement.throttled += u64::from(request.status == 429);
-        if request.throttled.is_some() {
+    judgement.spend = spend::spend(plan, &state, &ends.slots);
+    for arrival in crm.arrivals() {
+        judgement.requests += 1;
+        judgement.throttled += u64::from(arrival.throttled);
+        if arrival.over_limit {
             judgement.over_limit += 1;
             findings.add(
                 Defect::OverLimit,
                 None,
                 format!(
                     "request {} at {} ms of the run met a full window",
-                    request.request_no,
-                    request.at_ms - plan.start_ms
+                    arrival.request_no,
+                    arrival.at_ms - plan.start_ms
                 ),
             );
         }
@@ -202,6 +206,7 @@ fn tally(plan: &Plan, ends: &Ends<'_>) -> Judgement {
         requests: 0,
         throttled: 0,
         over_limit: 0,
+        spend: Spend::default(),
         details: Vec::new(),
         findings: 0,
     };

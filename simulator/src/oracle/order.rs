@@ -14,7 +14,6 @@ use super::crm_state::{CrmState, Target};
 use super::effects::Ends;
 use super::findings::{Defect, Findings};
 use super::slots::{owner, slot_writes};
-use crate::hubspot::WriteKind;
 use crate::traffic::{Expectation, Plan, PlannedEvent};
 
 pub(super) fn reordered(
@@ -30,14 +29,15 @@ pub(super) fn reordered(
 /// Writes that put an older value in the place of a newer one.
 fn fields(plan: &Plan, state: &CrmState<'_>, ends: &Ends<'_>, findings: &mut Findings) -> u64 {
     let mut count = 0;
-    for ((target, name), claims) in &ends.slots.claims {
-        if claims.len() < 2 {
+    for ((target, field), claims) in &ends.slots.claims {
+        if claims.len() < 2 || !state.crm.owns_place(claims[0].object, field) {
             continue;
         }
-        let mut newest: BTreeMap<u64, i64> = BTreeMap::new();
-        let writes = slot_writes(state, target, name);
+        let mut newest: BTreeMap<usize, i64> = BTreeMap::new();
+        let writes = slot_writes(state, target, field);
         for (place, write) in writes.iter().enumerate() {
-            let Some(claim) = owner(claims, write.value).filter(|_| write.changed) else {
+            let Some(claim) = owner(state.crm, claims, write.value).filter(|_| write.changed)
+            else {
                 continue;
             };
             let newest_ms = newest.entry(write.record).or_insert(claim.at_ms);
@@ -48,7 +48,8 @@ fn fields(plan: &Plan, state: &CrmState<'_>, ends: &Ends<'_>, findings: &mut Fin
             count += 1;
             let healed = writes[place + 1..].iter().find(|later| {
                 later.record == write.record
-                    && owner(claims, later.value).is_some_and(|it| it.at_ms >= *newest_ms)
+                    && owner(state.crm, claims, later.value)
+                        .is_some_and(|it| it.at_ms >= *newest_ms)
             });
             let after = match healed {
                 Some(later) => format!("set right again after {} ms", later.at_ms - write.at_ms),
@@ -58,8 +59,9 @@ fn fields(plan: &Plan, state: &CrmState<'_>, ends: &Ends<'_>, findings: &mut Fin
                 Defect::Reordered,
                 plan.get(claim.index).map(|event| &event.event.id),
                 format!(
-                    "`{name}` of record {} was set to its value although a value {} ms newer stood there, {after}",
-                    write.record,
+                    "`{}` of record {} was set to its value although a value {} ms newer stood there, {after}",
+                    field.name(),
+                    state.record(write.record).id,
                     *newest_ms - claim.at_ms
                 ),
             );
@@ -93,13 +95,10 @@ fn makings(plan: &Plan, acked: &Acked, state: &CrmState<'_>, findings: &mut Find
                 continue;
             };
             let made = state
-                .records(&target)
-                .filter_map(|record| {
-                    state
-                        .writes_of(record)
-                        .find(|(_, write)| write.kind == WriteKind::Create)
-                        .map(|(place, _)| place)
-                })
+                .holders(&target)
+                .iter()
+                .filter_map(|record| state.making(*record))
+                .map(|(place, _)| place)
                 .min();
             // Only the first event about a record makes it.
             if let Some(place) = made.filter(|_| seen.insert(target)) {

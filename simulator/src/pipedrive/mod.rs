@@ -13,7 +13,10 @@ mod config;
 mod controls;
 mod faults;
 mod limits;
+mod note;
 mod oauth;
+pub(crate) mod prepared;
+mod reading;
 mod reads;
 mod records;
 mod replies;
@@ -21,6 +24,7 @@ mod route;
 mod schema;
 mod search;
 mod seed;
+mod view;
 mod writes;
 
 use std::collections::BTreeMap;

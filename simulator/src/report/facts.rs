@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub mode: Mode,
     /// What the oracle says.
     pub judgement: &'a Judgement,
+    /// Each account's own, where the scenario tells them apart; empty else.
+    pub accounts: &'a [AccountFacts<'a>],
     /// Outbound calls that the dialler did not place; none when no dialler obeyed advice.
     pub not_dialled: Option<u64>,
     /// Time from each publish call to its acknowledgement, microseconds; none when it wasn't measured (virtual time).
@@ -32,6 +34,19 @@ pub struct Facts<'a> {
     pub environment: BTreeMap<String, String>,
     /// The command that makes this run again.
     pub command: String,
+}
+
+/// What came of one account.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountFacts<'a> {
+    /// Its id.
+    pub account: &'a str,
+    /// Name of its CRM.
+    pub crm: &'a str,
+    /// Its calls.
+    pub calls: u64,
+    /// What the oracle says of it alone.
+    pub judgement: &'a Judgement,
 }
 
 /// What the machine did during a timed run.

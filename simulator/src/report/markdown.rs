@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{LaneAge, Summary, Verdict};
+use super::{AccountSummary, LaneAge, Price, Summary, Verdict};
 
 pub(super) fn render(summary: &Summary) -> String {
     let mut text = String::with_capacity(4_096);
@@ -109,6 +109,9 @@ fn write_to(out: &mut String, summary: &Summary) -> std::fmt::Result {
     for (name, value) in rows {
         writeln!(out, "| {name} | {value} |")?;
     }
+    if !summary.accounts.is_empty() {
+        accounts(out, &summary.accounts)?;
+    }
     let fitness = &summary.fitness;
     writeln!(out, "\n## Machine\n")?;
     writeln!(
@@ -143,6 +146,63 @@ fn write_to(out: &mut String, summary: &Summary) -> std::fmt::Result {
         summary.mode.as_str(),
         summary.plan_digest
     )
+}
+
+/// Each account by itself: what became of its effects, then what a call cost.
+fn accounts(out: &mut String, accounts: &[AccountSummary]) -> std::fmt::Result {
+    writeln!(out, "\n## Accounts\n")?;
+    writeln!(
+        out,
+        "| account | CRM | calls | expected | lost | doubled | persons doubled | reordered | dead | answered 429 | over the limit | op age p99, ms |"
+    )?;
+    writeln!(
+        out,
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    )?;
+    for account in accounts {
+        let (writes, crm) = (&account.writes, &account.crm);
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            account.account,
+            account.vendor,
+            account.calls,
+            writes.expected,
+            writes.lost,
+            writes.doubled,
+            writes.persons_doubled,
+            writes.reordered,
+            writes.dead,
+            crm.throttled,
+            crm.over_limit,
+            number(account.age_ms.op.p99)
+        )?;
+    }
+    writeln!(
+        out,
+        "\nRequests per call, tokens in brackets where the CRM has a price per operation:\n"
+    )?;
+    writeln!(
+        out,
+        "| account | CRM | operational | enrichment | look-ups | other |"
+    )?;
+    writeln!(out, "| --- | --- | ---: | ---: | ---: | ---: |")?;
+    for account in accounts {
+        write!(out, "| {} | {} |", account.account, account.vendor)?;
+        for (_, price) in account.per_call.parts() {
+            write!(out, " {} |", priced(price))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// Requests, and tokens in brackets.
+pub(super) fn priced(price: &Price) -> String {
+    match price.tokens {
+        Some(tokens) => format!("{} ({tokens})", price.requests),
+        None => price.requests.to_string(),
+    }
 }
 
 /// What the verdict says, in a sentence.

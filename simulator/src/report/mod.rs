@@ -9,6 +9,7 @@
 //! | `unfit` | not `fail`, the scenario has objectives of latency, and the machine is not fit to judge them: see [`Fitness`] |
 //! | `pass` | otherwise |
 
+mod accounts;
 mod exit;
 mod facts;
 mod markdown;
@@ -21,8 +22,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use accounts::{AccountSummary, PerCall, Price};
 pub use exit::{EXIT_ENVIRONMENT, EXIT_MISSED, EXIT_PASS, EXIT_UNFIT, EXIT_USAGE, exit_code};
-pub use facts::{Baseline, BlockRatio, Facts, WorkerFacts};
+pub use facts::{AccountFacts, Baseline, BlockRatio, Facts, WorkerFacts};
 pub use objectives::{STALLS_PCT_MAX, SloRow};
 
 /// Name and version of the JSON format.
@@ -221,6 +223,9 @@ pub struct Summary {
     /// When the backlog was worked off, milliseconds since the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backlog_done_ms: Option<i64>,
+    /// Each account's own, where the scenario tells them apart; left out else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountSummary>,
     /// The first findings of the oracle.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<String>,
@@ -237,7 +242,6 @@ impl Summary {
     /// Sums up a run and judges it.
     pub fn new(facts: &Facts<'_>) -> Self {
         let judgement = facts.judgement;
-        let effects = judgement.effects;
         let fitness = objectives::fitness(facts);
         let publish_ratio = facts.baseline.and_then(Baseline::median_ratio);
         let slo = objectives::judge(facts, publish_ratio.as_ref(), fitness.fit);
@@ -259,28 +263,11 @@ impl Summary {
                 acked: judgement.events_acked,
                 failed: judgement.events_unacked(),
             },
-            writes: Writes {
-                expected: effects.expected,
-                applied: effects.applied,
-                merged: effects.merged,
-                superseded: effects.superseded,
-                lost: effects.lost,
-                doubled: effects.doubled,
-                persons_doubled: effects.persons_doubled,
-                reordered: effects.reordered,
-                dead: effects.dead,
-            },
+            writes: (&judgement.effects).into(),
             publish_ms: facts.publish_ms(),
-            age_ms: AgeMs {
-                op: facts::lane_age(&judgement.ages.op),
-                en: facts::lane_age(&judgement.ages.en),
-            },
-            crm: CrmCounts {
-                requests: judgement.requests,
-                throttled: judgement.throttled,
-                over_limit: judgement.over_limit,
-                writes_per_request: facts::rounded(judgement.writes_per_request()),
-            },
+            age_ms: (&judgement.ages).into(),
+            crm: judgement.into(),
+            accounts: facts.accounts.iter().map(Into::into).collect(),
             slo,
             workers: facts.workers.map(|workers| WorkerCounts {
                 kills: workers.kills,

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::markdown::{number, sentence};
-use super::{Summary, Verdict};
+use super::markdown::{number, priced, sentence};
+use super::{AccountSummary, Summary, Verdict};
 
 const GREEN: &str = "\u{1b}[32m";
 const RED: &str = "\u{1b}[31m";
@@ -86,6 +86,9 @@ fn write_to(out: &mut String, summary: &Summary, color: bool) -> std::fmt::Resul
         number(summary.age_ms.op.p99),
         number(summary.age_ms.en.p99)
     )?;
+    for account in &summary.accounts {
+        accounts_line(out, account)?;
+    }
     if !summary.fitness.fit {
         writeln!(
             out,
@@ -103,4 +106,33 @@ fn write_to(out: &mut String, summary: &Summary, color: bool) -> std::fmt::Resul
         writeln!(out, "  - and {further} more in summary.md")?;
     }
     writeln!(out, "\n  again: {}", summary.command)
+}
+
+/// One account: what went wrong, and what a call cost.
+fn accounts_line(out: &mut String, account: &AccountSummary) -> std::fmt::Result {
+    let (writes, crm) = (&account.writes, &account.crm);
+    writeln!(
+        out,
+        "  {:<10} {} calls: {} lost, {} doubled, {} persons doubled, {} reordered, {} dead, {} over the limit; op p99 {} ms",
+        account.vendor,
+        account.calls,
+        writes.lost,
+        writes.doubled,
+        writes.persons_doubled,
+        writes.reordered,
+        writes.dead,
+        crm.over_limit,
+        number(account.age_ms.op.p99)
+    )?;
+    let parts: Vec<String> = account
+        .per_call
+        .parts()
+        .iter()
+        .map(|(name, price)| format!("{name} {}", priced(price)))
+        .collect();
+    let unit = match account.per_call.operational.tokens {
+        Some(_) => "requests (tokens)",
+        None => "requests",
+    };
+    writeln!(out, "{:13}{unit} per call: {}", "", parts.join(", "))
 }

@@ -1,6 +1,8 @@
 //! What a readable scenario must satisfy to be run.
 
-use super::{Arrivals, FaultAction, FaultSpec, Scenario};
+use super::fault_checks::fault;
+use super::{Arrivals, Crm, Scenario};
+use crate::fakes;
 use crate::hubspot::FICTIONAL_NUMBERS;
 
 /// One step of a field's path.
@@ -19,7 +21,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn new(path: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(super) fn new(path: &str, problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             path: path
                 .split('.')
@@ -49,7 +51,7 @@ impl Fault {
 }
 
 /// Longest run, seconds: a day of traffic with a little to spare.
-const RUN_S_MAX: u64 = 2 * 86_400;
+pub(super) const RUN_S_MAX: u64 = 2 * 86_400;
 
 pub(super) fn check(scenario: &Scenario) -> Result<(), Fault> {
     let name_fits = (1..=64).contains(&scenario.name.len())
@@ -77,9 +79,14 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Fault> {
         RUN_S_MAX as f64,
     )?;
     calls(scenario)?;
-    crm(scenario)?;
+    crm("crm", &scenario.crm)?;
+    accounts(scenario)?;
     let backlog = scenario.backlog.enrichment;
-    if backlog > 0 && scenario.crm.contacts == 0 {
+    let nobody = (0..scenario
+        .accounts_count()
+        .min(scenario.accounts.crm.len() as u32 + 1))
+        .any(|number| scenario.of_account(number).crm.contacts == 0);
+    if backlog > 0 && nobody {
         return Err(Fault::new(
             "backlog.enrichment",
             "a backlog is about contacts that are there, and there are none",
@@ -94,13 +101,25 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Fault> {
         32.0,
     )?;
     workers(scenario)?;
-    between(
-        "accounts.count",
-        f64::from(scenario.accounts.count),
-        1.0,
-        1_000.0,
-    )?;
     slo(scenario)
+}
+
+fn accounts(scenario: &Scenario) -> Result<(), Fault> {
+    let accounts = &scenario.accounts;
+    between("accounts.count", f64::from(accounts.count), 1.0, 1_000.0)?;
+    let named = accounts.crm.len();
+    if named > 0 && accounts.count > 1 && accounts.count as usize != named {
+        return Err(Fault::new(
+            "accounts.count",
+            format!("{named} accounts are listed in `accounts.crm`"),
+            "remove `count`: every account of the list is one",
+        ));
+    }
+    between("accounts.crm", named as f64, 0.0, 1_000.0)?;
+    for (place, own) in accounts.crm.iter().enumerate() {
+        crm(&format!("accounts.crm.{place}"), &own.over(&scenario.crm))?;
+    }
+    Ok(())
 }
 
 fn workers(scenario: &Scenario) -> Result<(), Fault> {
@@ -203,18 +222,18 @@ fn calls(scenario: &Scenario) -> Result<(), Fault> {
     Ok(())
 }
 
-fn crm(scenario: &Scenario) -> Result<(), Fault> {
-    let crm = &scenario.crm;
-    if crm.vendor != callflume_crm::hubspot::NAME {
+fn crm(path: &str, crm: &Crm) -> Result<(), Fault> {
+    let at = |field: &str| format!("{path}.{field}");
+    if !fakes::VENDORS.contains(&crm.vendor.as_str()) {
         return Err(Fault::new(
-            "crm.vendor",
+            &at("vendor"),
             "there is no fake CRM of this name",
-            format!("write \"{}\"", callflume_crm::hubspot::NAME),
+            format!("write one of {}", fakes::VENDORS.join(", ")),
         ));
     }
     if callflume_crm::limit_profile(&crm.vendor, &crm.profile).is_none() {
         return Err(Fault::new(
-            "crm.profile",
+            &at("profile"),
             "is no limit profile",
             format!(
                 "use one of {}",
@@ -223,107 +242,53 @@ fn crm(scenario: &Scenario) -> Result<(), Fault> {
         ));
     }
     between(
-        "crm.share_percent",
+        &at("share_percent"),
         f64::from(crm.share_percent),
         1.0,
         100.0,
     )?;
     if let Some(daily_limit) = crm.daily_limit {
+        if !fakes::has_day(&crm.vendor) {
+            return Err(Fault::new(
+                &at("daily_limit"),
+                format!("{} has no limit per day", crm.vendor),
+                "remove it",
+            ));
+        }
         // A limit that a hundred times fits into 32 bits, as percentages of it must.
-        between("crm.daily_limit", f64::from(daily_limit), 1.0, 40_000_000.0)?;
+        between(
+            &at("daily_limit"),
+            f64::from(daily_limit),
+            1.0,
+            40_000_000.0,
+        )?;
     }
-    between("crm.service_ms", crm.service_ms as f64, 0.0, 60_000.0)?;
-    between(
-        "crm.service_jitter_ms",
-        crm.service_jitter_ms as f64,
-        0.0,
-        60_000.0,
-    )?;
-    between(
-        "crm.search_lag_ms",
-        crm.search_lag_ms as f64,
-        0.0,
-        600_000.0,
-    )?;
+    for (field, value, high) in [
+        ("service_ms", crm.service_ms, 60_000.0),
+        ("service_jitter_ms", crm.service_jitter_ms, 60_000.0),
+        ("search_lag_ms", crm.search_lag_ms, 600_000.0),
+    ] {
+        between(&at(field), value as f64, 0.0, high)?;
+    }
     // Half the numbers stay for callers whom the CRM doesn't know.
     between(
-        "crm.contacts",
+        &at("contacts"),
         f64::from(crm.contacts),
         0.0,
         f64::from(FICTIONAL_NUMBERS / 2),
     )?;
     for (place, spec) in crm.faults.iter().enumerate() {
-        fault(&format!("crm.faults.{place}"), spec)?;
-    }
-    Ok(())
-}
-
-fn fault(path: &str, spec: &FaultSpec) -> Result<(), Fault> {
-    let at = |field: &str| format!("{path}.{field}");
-    let needs_status = matches!(
-        spec.kind,
-        FaultAction::ExecuteThenStatus | FaultAction::Status
-    );
-    match spec.status {
-        None if needs_status => {
+        let path = at(&format!("faults.{place}"));
+        fault(&path, spec)?;
+        if !fakes::can_fail(&crm.vendor, spec) {
             return Err(Fault::new(
-                &at("kind"),
-                "a fault of this kind answers with a status, and none is given",
-                "add `status`, such as 503",
+                &format!("{path}.kind"),
+                format!("{} doesn't fail in this way", crm.vendor),
+                "use another kind, or leave out its `policy`",
             ));
         }
-        Some(status) if needs_status => {
-            between(&at("status"), f64::from(status), 400.0, 599.0)?;
-        }
-        Some(_) => return Err(unused(&at("status"))),
-        None => {}
-    }
-    match (spec.kind, spec.delay_ms) {
-        (FaultAction::ExecuteSlowly, None) => {
-            return Err(Fault::new(
-                &at("kind"),
-                "a slow answer needs its delay, and none is given",
-                "add `delay_ms`",
-            ));
-        }
-        (FaultAction::ExecuteSlowly, Some(delay_ms)) => {
-            between(&at("delay_ms"), delay_ms as f64, 1.0, 600_000.0)?;
-        }
-        (_, Some(_)) => return Err(unused(&at("delay_ms"))),
-        (_, None) => {}
-    }
-    if spec.retry_after_s.is_some() && spec.kind != FaultAction::Migrating {
-        return Err(unused(&at("retry_after_s")));
-    }
-    if spec.policy.is_some() && spec.kind != FaultAction::Throttled {
-        return Err(unused(&at("policy")));
-    }
-    for (field, seconds) in [("from_s", spec.from_s), ("until_s", spec.until_s)] {
-        if let Some(seconds) = seconds {
-            between(&at(field), seconds, 0.0, RUN_S_MAX as f64)?;
-        }
-    }
-    if let (Some(from_s), Some(until_s)) = (spec.from_s, spec.until_s)
-        && until_s <= from_s
-    {
-        return Err(Fault::new(
-            &at("until_s"),
-            "the fault ends before it begins",
-            "use a second after `from_s`",
-        ));
-    }
-    if spec.until_s.is_none() && spec.times.is_none() {
-        return Err(Fault::new(
-            path,
-            "the fault never ends, so nothing can be settled",
-            "add `until_s` or `times`",
-        ));
     }
     Ok(())
-}
-
-fn unused(path: &str) -> Fault {
-    Fault::new(path, "has no meaning for a fault of this kind", "remove it")
 }
 
 fn slo(scenario: &Scenario) -> Result<(), Fault> {
@@ -358,7 +323,7 @@ fn slo(scenario: &Scenario) -> Result<(), Fault> {
     Ok(())
 }
 
-fn between(path: &str, value: f64, low: f64, high: f64) -> Result<(), Fault> {
+pub(super) fn between(path: &str, value: f64, low: f64, high: f64) -> Result<(), Fault> {
     if value.is_finite() && (low..=high).contains(&value) {
         Ok(())
     } else {

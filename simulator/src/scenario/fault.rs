@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hubspot::{Fault, FaultKind, Method, Policy};
+use crate::hubspot::Method;
 
 /// What goes wrong, and for which requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,32 +100,28 @@ pub enum MethodName {
     Delete,
 }
 
+/// Which requests a fault hits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hits {
+    /// Only this method.
+    pub method: Option<Method>,
+    /// Only paths that contain this.
+    pub path_contains: String,
+    /// From this instant on, epoch milliseconds.
+    pub from_ms: Option<i64>,
+    /// Before this instant, epoch milliseconds.
+    pub until_ms: Option<i64>,
+    /// Matching requests let through first.
+    pub skip: u64,
+    /// Matching requests hit after that.
+    pub times: u64,
+}
+
 impl FaultSpec {
-    /// The fault for a run that starts at `start_ms`, epoch milliseconds.
-    pub fn fault(&self, start_ms: i64) -> Fault {
-        let kind = match self.kind {
-            FaultAction::ExecuteThenStatus => {
-                FaultKind::ExecuteThenStatus(self.status.unwrap_or(500))
-            }
-            FaultAction::ExecuteThenDrop => FaultKind::ExecuteThenDrop,
-            FaultAction::ExecuteThenTruncate => FaultKind::ExecuteThenTruncate,
-            FaultAction::ExecuteSlowly => FaultKind::ExecuteSlowly(self.delay_ms.unwrap_or(1_000)),
-            FaultAction::Drop => FaultKind::DropWithoutExecuting,
-            FaultAction::Status => FaultKind::StatusWithoutExecuting(self.status.unwrap_or(500)),
-            FaultAction::Html502 => FaultKind::Html502,
-            FaultAction::Locked => FaultKind::Locked423,
-            FaultAction::Migrating => FaultKind::Migrating477 {
-                retry_after_s: self.retry_after_s.unwrap_or(2),
-            },
-            FaultAction::Throttled => FaultKind::Throttled(match self.policy.unwrap_or_default() {
-                ThrottlePolicy::TenSecondly => Policy::TenSecondlyRolling,
-                ThrottlePolicy::Secondly => Policy::Secondly,
-                ThrottlePolicy::Daily => Policy::Daily,
-            }),
-        };
+    /// Which requests it hits in a run that starts at `start_ms`, epoch milliseconds.
+    pub fn hits(&self, start_ms: i64) -> Hits {
         let instant = |seconds: f64| start_ms + (seconds * 1_000.0).round() as i64;
-        Fault {
-            kind,
+        Hits {
             method: self.method.map(|method| match method {
                 MethodName::Get => Method::Get,
                 MethodName::Post => Method::Post,
@@ -139,5 +135,15 @@ impl FaultSpec {
             skip: self.skip,
             times: self.times.unwrap_or(u64::MAX),
         }
+    }
+
+    /// The status answered; 500 when none is given.
+    pub(crate) fn status(&self) -> u16 {
+        self.status.unwrap_or(500)
+    }
+
+    /// How much later a slow answer comes, milliseconds; a second when nothing is given.
+    pub(crate) fn delay_ms(&self) -> u64 {
+        self.delay_ms.unwrap_or(1_000)
     }
 }

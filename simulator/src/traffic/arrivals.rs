@@ -14,7 +14,7 @@ use super::durations::DurationLaw;
 use super::events::Marks;
 use super::plan::{Direction, PlanError, PlannedCall};
 use super::{Concern, profile, stream};
-use crate::hubspot::{FICTIONAL_NUMBERS, SeededContact, fictional_e164};
+use crate::hubspot::{FICTIONAL_NUMBERS, fictional_e164};
 use crate::scenario::{Arrivals, Scenario};
 
 /// The mean number of calls in progress lies this far above the number asked for, so that a run starts above it and
@@ -36,12 +36,12 @@ enum Caller {
 pub(super) fn calls(
     scenario: &Scenario,
     duration_ms: i64,
-    seeded: &[SeededContact],
+    known: &[ContactRef],
     marks: &mut Marks,
 ) -> Result<Vec<PlannedCall>, PlanError> {
     let law = DurationLaw::new(&scenario.calls).ok_or(PlanError::Durations)?;
     let mut durations = stream(scenario.seed, Concern::Durations);
-    let mut callers = Callers::new(scenario, seeded);
+    let mut callers = Callers::new(scenario, known);
     let relative = |at_ms: f64| match scenario.calls.arrivals {
         Arrivals::Constant => 1.0,
         Arrivals::Day => {
@@ -88,7 +88,7 @@ pub(super) fn calls(
 /// Chooses who calls.
 struct Callers<'a> {
     scenario: &'a Scenario,
-    seeded: &'a [SeededContact],
+    known: &'a [ContactRef],
     draw: ChaCha8Rng,
     busy_until: BTreeMap<Caller, i64>,
     recent: VecDeque<Caller>,
@@ -96,14 +96,14 @@ struct Callers<'a> {
 }
 
 impl<'a> Callers<'a> {
-    fn new(scenario: &'a Scenario, seeded: &'a [SeededContact]) -> Self {
+    fn new(scenario: &'a Scenario, known: &'a [ContactRef]) -> Self {
         Self {
             scenario,
-            seeded,
+            known,
             draw: stream(scenario.seed, Concern::Callers),
             busy_until: BTreeMap::new(),
             recent: VecDeque::new(),
-            next_number: seeded.len() as u32,
+            next_number: known.len() as u32,
         }
     }
 
@@ -146,7 +146,7 @@ impl<'a> Callers<'a> {
             self.recent.pop_front();
         }
         let redials = self.draw.random_bool(calls.redial_share);
-        let known = !self.seeded.is_empty() && !self.draw.random_bool(calls.unknown_share);
+        let known = !self.known.is_empty() && !self.draw.random_bool(calls.unknown_share);
         if redials && !self.recent.is_empty() {
             for _ in 0..TRIES_MAX {
                 let again = self.recent[self.draw.random_range(0..self.recent.len())];
@@ -158,7 +158,7 @@ impl<'a> Callers<'a> {
         }
         if known {
             for _ in 0..TRIES_MAX {
-                let caller = Caller::Known(self.draw.random_range(0..self.seeded.len()));
+                let caller = Caller::Known(self.draw.random_range(0..self.known.len()));
                 if self
                     .busy_until
                     .get(&caller)
@@ -182,23 +182,13 @@ impl<'a> Callers<'a> {
 
     fn contact(&self, caller: Caller) -> Result<ContactRef, PlanError> {
         match caller {
-            Caller::Known(place) => Ok(contact_of(&self.seeded[place])),
+            Caller::Known(place) => Ok(self.known[place].clone()),
             Caller::New(index) => Ok(ContactRef {
                 phone: Some(fictional_e164(index).ok_or(PlanError::NumbersExhausted {
-                    available: FICTIONAL_NUMBERS - self.seeded.len() as u32,
+                    available: FICTIONAL_NUMBERS - self.known.len() as u32,
                 })?),
                 ..ContactRef::default()
             }),
         }
-    }
-}
-
-/// How a publisher names a seeded contact: always by number and name, every third one by e-mail address too.
-pub(super) fn contact_of(seeded: &SeededContact) -> ContactRef {
-    ContactRef {
-        phone: Some(seeded.e164.clone()),
-        email: seeded.email.clone().filter(|_| seeded.id.is_multiple_of(3)),
-        key: None,
-        name: Some(format!("{} {}", seeded.first_name, seeded.last_name)),
     }
 }

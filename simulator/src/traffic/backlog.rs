@@ -2,16 +2,15 @@
 
 use callflume_core::account::AccountId;
 use callflume_core::effect::{Field, Value};
+use callflume_core::event::ContactRef;
 use callflume_core::lane::Lane;
 use rand::Rng;
 use serde_json::json;
 
-use super::arrivals::contact_of;
 use super::content::note;
 use super::events::{Marks, Told, planned};
 use super::plan::PlannedEvent;
 use super::{Concern, Expectation, SEGMENT, TOPIC, stream};
-use crate::hubspot::SeededContact;
 use crate::scenario::Scenario;
 
 /// The hour before the run, up to its last second.
@@ -22,16 +21,16 @@ pub(super) fn events(
     scenario: &Scenario,
     account: &AccountId,
     start_ms: i64,
-    seeded: &[SeededContact],
+    known: &[ContactRef],
     marks: &mut Marks,
 ) -> Vec<PlannedEvent> {
-    if seeded.is_empty() {
+    if known.is_empty() {
         return Vec::new();
     }
     let mut draw = stream(scenario.seed, Concern::Backlog);
     (0..scenario.backlog.enrichment)
         .map(|_| {
-            let contact = contact_of(&seeded[draw.random_range(0..seeded.len())]);
+            let contact = &known[draw.random_range(0..known.len())];
             let at_ms = draw.random_range(HAPPENED_MS);
             let mark = marks.next();
             let told = if draw.random_bool(0.4) {
@@ -55,7 +54,7 @@ pub(super) fn events(
                     )])],
                 }
             };
-            planned(told, account, start_ms, marks.next(), &contact, None)
+            planned(told, account, start_ms, marks.next(), contact, None)
         })
         .collect()
 }

@@ -125,9 +125,9 @@ impl Teller<'_> {
         let mark = self.marks.next();
         let title = format!("Offer ({mark})");
         let amount = format!("{}.00", self.texts.random_range(50..5_000));
-        let mut stages = vec![("appointmentscheduled", self.within(call, 0.3, 0.6))];
+        let mut stages = vec![(self.stages.first, self.within(call, 0.3, 0.6))];
         if self.draw.random_bool(1.0 / 3.0) {
-            stages.push(("qualifiedtobuy", self.within(call, 0.65, 0.98)));
+            stages.push((self.stages.second, self.within(call, 0.65, 0.98)));
         }
         for (stage, at_ms) in stages {
             told.push(Told {
@@ -137,7 +137,7 @@ impl Teller<'_> {
                 body: Body::from([
                     ("deal_key".to_owned(), json!(mark)),
                     ("title".to_owned(), json!(title)),
-                    ("pipeline".to_owned(), json!("default")),
+                    ("pipeline".to_owned(), json!(self.stages.pipeline)),
                     ("stage".to_owned(), json!(stage)),
                     ("amount".to_owned(), json!(amount)),
                 ]),

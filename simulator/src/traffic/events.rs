@@ -15,6 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use super::expect::{Expectation, mark};
 use super::plan::{PlannedCall, PlannedEvent};
 use super::{Concern, SCORE, content, stream};
+use crate::fakes::{DealStages, deal_stages};
 use crate::scenario::{Mix, Scenario};
 
 /// Gives out marks.
@@ -83,6 +84,7 @@ pub(super) fn of_calls(
 ) -> Vec<PlannedEvent> {
     let mut teller = Teller {
         mix: &scenario.calls.mix,
+        stages: deal_stages(&scenario.crm.vendor),
         compress: scenario.calls.compress,
         start_ms,
         marks,
@@ -116,6 +118,7 @@ pub(super) fn of_calls(
 /// Tells calls.
 pub(super) struct Teller<'a> {
     pub(super) mix: &'a Mix,
+    pub(super) stages: DealStages,
     compress: f64,
     /// Start of the run, epoch milliseconds.
     pub(super) start_ms: i64,

@@ -13,7 +13,8 @@ pub enum Expectation {
     Record {
         /// What kind of record.
         object: Object,
-        /// Tells the record apart from all others of the plan: text that appears in the field `mark_field` names.
+        /// Tells the record apart from all others of the plan: text that appears in
+        /// [`crate::holdings::HeldRecord::label`].
         mark: String,
         /// The values, the one that carries the mark among them.
         fields: Vec<(Field, Value)>,
@@ -27,16 +28,6 @@ pub enum Expectation {
         /// The values.
         fields: Vec<(Field, Value)>,
     },
-}
-
-/// The field of a record that carries its mark: a call's id, a note's text, the title of a task or deal.
-pub(crate) fn mark_field(object: Object) -> Field {
-    match object {
-        Object::Contact => Field::Phone,
-        Object::Call => Field::CallId,
-        Object::Note => Field::Text,
-        Object::Task | Object::Deal => Field::Title,
-    }
 }
 
 /// Begins every mark.

@@ -20,7 +20,7 @@ use rand_chacha::ChaCha8Rng;
 pub use dialler::Dialler;
 pub use durations::DurationLaw;
 pub use expect::Expectation;
-pub(crate) use expect::{mark_field, mark_in};
+pub(crate) use expect::mark_in;
 pub use plan::{Direction, Plan, PlanError, PlannedCall, PlannedEvent};
 
 /// The customer's own contact properties that the traffic writes; the CRM must have them before the run.

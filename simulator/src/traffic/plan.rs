@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 
 use super::expect::Expectation;
 use super::{arrivals, backlog, events};
-use crate::hubspot::SeededContact;
 use crate::scenario::Scenario;
 
 /// Which way a call goes.
@@ -102,18 +101,18 @@ pub enum PlanError {
 }
 
 impl Plan {
-    /// Plans a run of `scenario` that starts at `start_ms` (epoch milliseconds), about the contacts the CRM was seeded with
-    /// (in the order of [`crate::hubspot::HubSpot::seed_contacts`], from the first fictional number on).
+    /// Plans a run of `scenario` that starts at `start_ms` (epoch milliseconds), about the contacts that the CRM knows
+    /// already, as publishers name them (in the order of their seeding, from the first fictional number on).
     pub fn generate(
         scenario: &Scenario,
         account: &AccountId,
         start_ms: i64,
-        seeded: &[SeededContact],
+        known: &[ContactRef],
     ) -> Result<Self, PlanError> {
         let duration_ms = scenario.duration_s as i64 * 1_000;
         let mut marks = events::Marks::new(scenario.seed);
-        let calls = arrivals::calls(scenario, duration_ms, seeded, &mut marks)?;
-        let mut backlog = backlog::events(scenario, account, start_ms, seeded, &mut marks);
+        let calls = arrivals::calls(scenario, duration_ms, known, &mut marks)?;
+        let mut backlog = backlog::events(scenario, account, start_ms, known, &mut marks);
         let mut events =
             events::of_calls(scenario, account, start_ms, duration_ms, &calls, &mut marks);
         // Stable: events of one call keep their order, and theirs are never equal.

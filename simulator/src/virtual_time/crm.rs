@@ -1,8 +1,12 @@
 //! What a world needs of a CRM: a request that arrives, an answer after a while.
+//!
+//! The credential is shown as each CRM wants it; it is always [`TOKEN`].
 
 use callflume_core::vendor::{Answer, HttpRequest, Method};
 
-use crate::hubspot::{Deliver, HubSpot, Request};
+use crate::close::Close;
+use crate::hubspot::{Deliver, HubSpot, Reply, Request};
+use crate::pipedrive::Pipedrive;
 use crate::scenario::TOKEN;
 
 /// What becomes of a request at the CRM's door.
@@ -22,29 +26,56 @@ pub trait Crm {
     fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered;
 }
 
+impl<T: Crm + ?Sized> Crm for Box<T> {
+    fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered {
+        (**self).arrive(now_ms, request)
+    }
+}
+
 impl Crm for HubSpot {
     fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered {
-        let reply = self.handle(now_ms, &model_request(request));
-        let after_ms = self.service_time_ms() + reply.extra_delay_ms;
-        let status = reply.status;
-        let answer = if reply.deliver == Deliver::Drop {
-            Answer::Lost
-        } else {
-            Answer::Response {
-                status,
-                headers: reply
-                    .headers
-                    .into_iter()
-                    .map(|(name, value)| (name.to_lowercase(), value))
-                    .collect(),
-                body: reply.body,
-            }
-        };
-        Answered {
+        let reply = self.handle(now_ms, &model_request(request).with_bearer(TOKEN));
+        answered(reply, self.service_time_ms())
+    }
+}
+
+impl Crm for Close {
+    fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered {
+        let shown = crate::close::basic_credential(TOKEN);
+        let request = model_request(request).with_header("authorization", &shown);
+        let reply = self.handle(now_ms, &request);
+        answered(reply, self.service_time_ms())
+    }
+}
+
+impl Crm for Pipedrive {
+    fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered {
+        let request = model_request(request).with_header("x-api-token", TOKEN);
+        let reply = self.handle(now_ms, &request);
+        answered(reply, self.service_time_ms())
+    }
+}
+
+fn answered(reply: Reply, service_ms: u64) -> Answered {
+    let after_ms = service_ms + reply.extra_delay_ms;
+    let status = reply.status;
+    let answer = if reply.deliver == Deliver::Drop {
+        Answer::Lost
+    } else {
+        Answer::Response {
             status,
-            answer,
-            after_ms,
+            headers: reply
+                .headers
+                .into_iter()
+                .map(|(name, value)| (name.to_lowercase(), value))
+                .collect(),
+            body: reply.body,
         }
+    };
+    Answered {
+        status,
+        answer,
+        after_ms,
     }
 }
 
@@ -55,7 +86,7 @@ fn model_request(http: &HttpRequest) -> Request {
         Method::Patch => crate::hubspot::Method::Patch,
         Method::Put => crate::hubspot::Method::Put,
     };
-    let mut request = Request::new(method, &http.path).with_bearer(TOKEN);
+    let mut request = Request::new(method, &http.path);
     if let Some(body) = &http.body {
         request
             .headers

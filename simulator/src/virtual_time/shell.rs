@@ -4,7 +4,7 @@
 
 use callflume_core::dispatcher::{ContactWrite, DeadLetter, Input, Output, RecordingId, RequestId};
 use callflume_core::lane::Lane;
-use callflume_core::record::{EffectState, JournalRecord, LedgerRecord};
+use callflume_core::record::{JournalRecord, LedgerRecord};
 use callflume_core::vendor::{Answer, HttpRequest};
 
 use super::broker::Pull;
@@ -283,10 +283,6 @@ impl<C: Crm> World<'_, '_, C> {
             } => {
                 for (effect, record) in &ledger {
                     let state = record.state;
-                    debug_assert!(
-                        state != EffectState::Sent,
-                        "class A effects are never recorded as sent"
-                    );
                     self.note(format_args!("{account} record {effect} {state:?}"));
                 }
                 let stored = self.store().record(&account, ledger, contacts);

@@ -6,7 +6,7 @@ mod verdicts;
 use std::collections::BTreeMap;
 
 use callflume_core::event::ContactRef;
-use callflume_sim::oracle::{Ages, Defect, EffectCounts, Finding, Judgement};
+use callflume_sim::oracle::{Ages, Defect, EffectCounts, Finding, Judgement, Spend};
 use callflume_sim::report::{Baseline, BlockRatio, Facts, Mode, Summary, WorkerFacts};
 use callflume_sim::scenario::Scenario;
 use callflume_sim::traffic::{Direction, Plan, PlannedCall};
@@ -89,6 +89,7 @@ impl Case {
                 requests: 540,
                 throttled: 0,
                 over_limit: 0,
+                spend: Spend::default(),
                 details: Vec::new(),
                 findings: 0,
             },
@@ -152,6 +153,7 @@ impl Case {
             plan: &self.plan,
             mode: self.mode,
             judgement: &self.judgement,
+            accounts: &[],
             not_dialled: None,
             publish_us: self.publish_us.as_ref(),
             baseline: self.baseline.as_ref(),

@@ -1,8 +1,9 @@
-//! The searchable number HubSpot computes from a phone as people type it.
+//! The national number in a phone as people type it.
 //!
-//! The vendor's search guide says only: area code and local number, country code left out. The rules below are chosen to
-//! fit that: an extension is cut, a `+` or `00` announces a country code, one trunk `0` (or the `1` of an 11-digit North
-//! American number) is dropped. Never fails; what holds no digits has no searchable number.
+//! HubSpot's searchable number is such a one; its search guide says only: area code and local number, country code left
+//! out. The oracle tells persons apart by it in every CRM. The rules below are chosen to fit that guide: an extension is
+//! cut, a `+` or `00` announces a country code, one trunk `0` (or the `1` of an 11-digit North American number) is dropped.
+//! Never fails; what holds no digits has no searchable number.
 
 /// Two-digit country codes (ITU E.164); 1 and 7 have one digit, all others three.
 const TWO_DIGIT_CODES: [&str; 43] = [

@@ -1,0 +1,118 @@
+//! A fake organisation as `callflume account prepare` leaves it, with the configuration that goes with it.
+
+use callflume_core::event::ContactRef;
+use callflume_core::vendor::Span;
+
+use super::view::{KEY_LABEL, OPTED_OUT_LABEL, SENTIMENT_LABEL};
+use super::{
+    ApiKey, Close, CloseConfig, CustomField, Fault, FaultKind, ObjectKind, SeededContact,
+    SetupError,
+};
+use crate::fakes::Prepared;
+use crate::scenario::{FaultAction, FaultSpec, Scenario, TOKEN};
+use crate::traffic::CONTACT_PROPERTIES;
+
+/// What Callflume keeps in custom fields: its name in the account's `custom_fields`, where, and what people see.
+const OWN_FIELDS: [(&str, ObjectKind, &str); 4] = [
+    ("contact_key", ObjectKind::Contact, KEY_LABEL),
+    ("contact_opted_out", ObjectKind::Contact, OPTED_OUT_LABEL),
+    ("contact_sentiment", ObjectKind::Contact, SENTIMENT_LABEL),
+    ("deal_key", ObjectKind::Opportunity, KEY_LABEL),
+];
+
+/// The account of a scenario, seeded.
+pub(crate) fn account(
+    scenario: &Scenario,
+    base_url: &str,
+    start_ms: i64,
+) -> Result<Prepared, SetupError> {
+    let mut organisation = organisation(scenario);
+    let mut config = scenario.crm.configuration(base_url, "UTC");
+    let own = OWN_FIELDS
+        .into_iter()
+        .map(|(keeps, object, label)| (keeps.to_owned(), object, label));
+    let customers = CONTACT_PROPERTIES
+        .into_iter()
+        .map(|name| (format!("contact_{name}"), ObjectKind::Contact, name));
+    for (number, (keeps, object, label)) in (1..).zip(own.chain(customers)) {
+        let id = format!("cf_sim{number:02}");
+        organisation
+            .custom_fields
+            .push(CustomField::text(object, &id, label));
+        config.custom_fields.insert(keeps, id);
+    }
+    let mut crm = Close::new(organisation)?;
+    let seeded = crm.seed_contacts(scenario.crm.contacts, scenario.seed)?;
+    for spec in &scenario.crm.faults {
+        crm.add_fault(fault(spec, start_ms));
+    }
+    let known = seeded.iter().enumerate();
+    Ok(Prepared {
+        crm: Box::new(crm),
+        config,
+        known: known.map(|(place, it)| named(place, it)).collect(),
+    })
+}
+
+/// How a publisher names them: always by number and name, every third one by e-mail address too.
+fn named(place: usize, seeded: &SeededContact) -> ContactRef {
+    ContactRef {
+        phone: Some(seeded.e164.clone()),
+        email: seeded.email.clone().filter(|_| place.is_multiple_of(3)),
+        key: None,
+        name: Some(seeded.name.clone()),
+    }
+}
+
+/// The organisation with the limits of the scenario's profile: a stricter search, all other groups alike.
+fn organisation(scenario: &Scenario) -> CloseConfig {
+    let crm = &scenario.crm;
+    let mut organisation = CloseConfig {
+        keys: vec![ApiKey::key(TOKEN)],
+        search_lag_ms: crm.search_lag_ms as i64,
+        service_ms: crm.service_ms,
+        service_jitter_ms: crm.service_jitter_ms,
+        seed: scenario.seed,
+        ..CloseConfig::default()
+    };
+    let windows = callflume_crm::limit_profile("close", &crm.profile).unwrap_or_default();
+    for window in windows {
+        if window.name == "search" {
+            let search = "POST /data/search/".to_owned();
+            organisation.group_limits.insert(search, window.limit);
+        } else {
+            organisation.key_limit = window.limit;
+        }
+        if let Span::RollingMs(span_ms) = window.span {
+            organisation.window_ms = span_ms as i64;
+        }
+    }
+    organisation
+}
+
+/// A scenario's fault for a run that starts at `start_ms`, epoch milliseconds. What only HubSpot knows, a lock and a
+/// move, is a failure here; checked scenarios don't ask for it.
+fn fault(spec: &FaultSpec, start_ms: i64) -> Fault {
+    let kind = match spec.kind {
+        FaultAction::ExecuteThenStatus => FaultKind::ExecuteThenStatus(spec.status()),
+        FaultAction::ExecuteThenDrop => FaultKind::ExecuteThenDrop,
+        FaultAction::ExecuteThenTruncate => FaultKind::ExecuteThenTruncate,
+        FaultAction::ExecuteSlowly => FaultKind::ExecuteSlowly(spec.delay_ms()),
+        FaultAction::Drop => FaultKind::DropWithoutExecuting,
+        FaultAction::Html502 => FaultKind::StatusWithoutExecuting(502),
+        FaultAction::Throttled => FaultKind::Throttled,
+        FaultAction::Status | FaultAction::Locked | FaultAction::Migrating => {
+            FaultKind::StatusWithoutExecuting(spec.status())
+        }
+    };
+    let hits = spec.hits(start_ms);
+    Fault {
+        kind,
+        method: hits.method,
+        path_contains: hits.path_contains,
+        from_ms: hits.from_ms,
+        until_ms: hits.until_ms,
+        skip: hits.skip,
+        times: hits.times,
+    }
+}
