@@ -10,6 +10,7 @@ pub mod parity;
 pub mod phone;
 pub mod pipedrive;
 pub mod report;
+pub mod salesforce;
 pub mod scenario;
 pub mod tournament;
 pub mod traffic;

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::Close;
 use super::config::{ApiKey, SetupError};
 use super::replies::Refusal;
+use crate::fakes::base64;
 use crate::hubspot::{Reply, Request};
 
 /// A credential as it stands.
@@ -56,23 +57,6 @@ fn user(secret: &str) -> String {
 pub(crate) fn basic_credential(secret: &str) -> String {
     format!("Basic {}", user(secret))
 }
-
-/// RFC 4648, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let byte = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * place) & 63) as usize];
-            let filled = place <= group.len();
-            text.push(if filled { char::from(letter) } else { '=' });
-        }
-    }
-    text
-}
-
 impl Access {
     pub(super) fn add(&mut self, key: &ApiKey, until_ms: i64) -> Result<(), SetupError> {
         let standing = Standing {
@@ -147,23 +131,5 @@ impl Close {
             .add(&ApiKey::token(&token), until_ms)
             .map_err(|_| refused)?;
         Ok(Reply::json(200, &reply))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_shown_in_base64() {
-        for (bytes, expect) in [
-            ("", ""),
-            ("k", "aw=="),
-            ("k:", "azo="),
-            ("k1:", "azE6"),
-            ("sim-key:", "c2ltLWtleTo="),
-        ] {
-            assert_eq!(base64(bytes.as_bytes()), expect);
-        }
     }
 }

@@ -5,9 +5,10 @@
 
 use super::HubSpot;
 use super::config::App;
-use super::http::{Deliver, Method, Reply, Request};
+use super::http::{Deliver, Reply};
 use super::limits::{Policy, Pool};
 use super::replies::{Refusal, html, throttled};
+use crate::fakes::Struck;
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,95 +49,11 @@ impl FaultKind {
 }
 
 /// A fault and the requests it hits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    pub kind: FaultKind,
-    /// Only this method.
-    pub method: Option<Method>,
-    /// Only paths that contain this; empty for all.
-    pub path_contains: String,
-    /// Only requests that arrive at or after this instant, epoch milliseconds.
-    pub from_ms: Option<i64>,
-    /// Only requests that arrive before this instant.
-    pub until_ms: Option<i64>,
-    /// Matching requests let through first.
-    pub skip: u64,
-    /// Matching requests hit after that.
-    pub times: u64,
-}
+pub type Fault = crate::fakes::Fault<FaultKind>;
 
-impl Fault {
-    /// Hits the next request whose path contains the text.
-    pub fn next(kind: FaultKind, path_contains: &str) -> Self {
-        Self {
-            kind,
-            method: None,
-            path_contains: path_contains.to_owned(),
-            from_ms: None,
-            until_ms: None,
-            skip: 0,
-            times: 1,
-        }
-    }
+impl Struck for FaultKind {}
 
-    /// Hits the `n`th matching request from now, 1 for the next.
-    pub fn nth(kind: FaultKind, path_contains: &str, n: u64) -> Self {
-        Self {
-            skip: n.saturating_sub(1),
-            ..Self::next(kind, path_contains)
-        }
-    }
-
-    /// Hits every matching request of a span of time (an outage).
-    pub fn during(kind: FaultKind, path_contains: &str, from_ms: i64, until_ms: i64) -> Self {
-        Self {
-            from_ms: Some(from_ms),
-            until_ms: Some(until_ms),
-            times: u64::MAX,
-            ..Self::next(kind, path_contains)
-        }
-    }
-
-    fn matches(&self, now_ms: i64, request: &Request) -> bool {
-        self.method.is_none_or(|method| method == request.method)
-            && request.path.contains(&self.path_contains)
-            && self.from_ms.is_none_or(|from| now_ms >= from)
-            && self.until_ms.is_none_or(|until| now_ms < until)
-    }
-}
-
-#[derive(Debug, Default)]
-pub(super) struct FaultScript {
-    /// Each fault with the number of matching requests it has seen.
-    faults: Vec<(Fault, u64)>,
-}
-
-impl FaultScript {
-    pub(super) fn add(&mut self, fault: Fault) {
-        self.faults.push((fault, 0));
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.faults.clear();
-    }
-
-    /// The fault that hits this request: the first in the order added. The others count it as seen all the same.
-    pub(super) fn strike(&mut self, now_ms: i64, request: &Request) -> Option<FaultKind> {
-        let mut struck = None;
-        for (fault, seen) in &mut self.faults {
-            if !fault.matches(now_ms, request) {
-                continue;
-            }
-            let place = *seen;
-            *seen += 1;
-            let hit = place >= fault.skip && place - fault.skip < fault.times;
-            if hit && struck.is_none() {
-                struck = Some(fault.kind.clone());
-            }
-        }
-        struck
-    }
-}
+pub(super) type FaultScript = crate::fakes::FaultScript<FaultKind>;
 
 impl HubSpot {
     /// The reply to a request that a fault keeps from being carried out.

@@ -52,6 +52,7 @@ pub use http::{Deliver, Method, Reply, Request};
 pub use limits::{DayState, Policy, Pool};
 pub use properties::{MAX_TEXT_CHARS, MAX_UNIQUE_PROPERTIES};
 pub use records::{Association, ObjectKind, Record, RecordId};
+pub(crate) use seed::typed;
 pub use seed::{FICTIONAL_NUMBERS, SeededContact, fictional_e164};
 pub use server::{HubSpotServer, ServerOptions};
 

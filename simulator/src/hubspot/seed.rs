@@ -82,7 +82,7 @@ pub fn fictional_e164(index: u32) -> Option<String> {
 }
 
 /// The same number as different people type it.
-fn typed(e164: &str, spelling: u32) -> String {
+pub(crate) fn typed(e164: &str, spelling: u32) -> String {
     if let Some(rest) = e164.strip_prefix("+447700") {
         return match spelling % 6 {
             0 => format!("07700 {rest}"),

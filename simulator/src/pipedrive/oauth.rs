@@ -8,6 +8,7 @@ use serde_json::json;
 use super::config::Token;
 use super::replies::json_reply;
 use super::{Pipedrive, TokenState};
+use crate::fakes::base64;
 use crate::hubspot::{Method, Reply, Request};
 
 /// A client that may refresh, and for whom.
@@ -113,46 +114,4 @@ fn refused(status: u16, error: &str, message: &str) -> Reply {
         status,
         &json!({"success": false, "message": message, "error": error}),
     )
-}
-
-/// RFC 4648, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let (a, b, c) = (
-            chunk.first().copied().unwrap_or(0),
-            chunk.get(1).copied().unwrap_or(0),
-            chunk.get(2).copied().unwrap_or(0),
-        );
-        let bits = u32::from(a) << 16 | u32::from(b) << 8 | u32::from(c);
-        for place in 0..4_usize {
-            if place > chunk.len() {
-                text.push('=');
-            } else {
-                let digit = (bits >> (18 - 6 * place)) & 63;
-                text.push(char::from(DIGITS[digit as usize]));
-            }
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::base64;
-
-    #[test]
-    fn encoded_as_the_rfc_says() {
-        for (text, expect) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-            ("~?>", "fj8+"),
-        ] {
-            assert_eq!(base64(text.as_bytes()), expect);
-        }
-    }
 }
