@@ -325,7 +325,9 @@ Examples:
   callflume account check acme --json
 
 Reads the account from callflume.toml, else from the broker. At most two requests per second. Exit code 1 when \
-something is not as it must be.")]
+something is not as it must be.
+An account with OAuth: takes the access token that its worker has stored, if CALLFLUME_TOKEN_KEY is set; else asks \
+for one where that can't use up the refresh token (HubSpot, Pipedrive).")]
 pub(crate) struct AccountCheck {
     /// The account.
     pub(crate) account: AccountId,
@@ -352,7 +354,10 @@ pub(crate) struct AccountPrepare {
 Examples:
   callflume account resume acme
 
-After a credential was exchanged, for example: a paused account looks again by itself only now and then.")]
+After a credential was exchanged, for example: a paused account looks again by itself only now and then.
+After a revoked OAuth consent (CF2211, CF2212): let the customer connect the app again, put the new refresh token where \
+the account's `oauth.refresh_token` points, then resume. A refresh token that differs from the one before wins over what \
+is stored.")]
 pub(crate) struct AccountResume {
     /// The account.
     pub(crate) account: AccountId,

@@ -293,6 +293,7 @@ impl Configuration {
         if let Some(hours) = self.worker.history_hours {
             settings.history = Duration::from_secs(hours * 3600);
         }
+        settings.token_keys = callflume_worker::token_keys()?;
         Ok(settings)
     }
 }

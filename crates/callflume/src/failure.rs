@@ -9,7 +9,8 @@ use std::process::ExitCode;
 use callflume_client::{ConnectError, PublishError};
 use callflume_core::codes::{self, Code};
 use callflume_core::config::BadConfig;
-use callflume_worker::MissingSecret;
+use callflume_jetstream::tokens::BadKey;
+use callflume_worker::{MissingSecret, NoToken};
 use serde_json::json;
 
 use crate::output;
@@ -55,6 +56,7 @@ impl Exit {
             codes::PUBLISH_NO_BROKER
             | codes::PUBLISH_NO_STREAM
             | codes::CONFIG_SECRET
+            | codes::TOKEN_KEY
             | codes::BROKER_UNREACHABLE
             | codes::BROKER_TOO_OLD
             | codes::BROKER_NOT_PROVISIONED
@@ -266,6 +268,12 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<Code> {
     if let Some(error) = error.downcast_ref::<MissingSecret>() {
         return Some(error.code());
     }
+    if let Some(error) = error.downcast_ref::<NoToken>() {
+        return Some(error.code());
+    }
+    if let Some(error) = error.downcast_ref::<BadKey>() {
+        return Some(error.code());
+    }
     error.downcast_ref::<BadConfig>().map(|error| error.code)
 }
 
@@ -293,6 +301,17 @@ pub(crate) fn remedy_of(code: Code) -> String {
         }
         codes::CONFIG_SECRET => {
             "set the variable or file that the configuration names, readable for this user".to_owned()
+        }
+        codes::TOKEN_KEY => {
+            "set CALLFLUME_TOKEN_KEY to the same key for every worker (docs/operations.md, OAuth)".to_owned()
+        }
+        codes::CRM_GRANT => {
+            "let the customer connect the app again and put the new refresh token where the configuration points, or correct \
+             client_id, client_secret and token_url; then run `callflume account resume`"
+                .to_owned()
+        }
+        codes::CRM_GRANT_LATE => {
+            "check the network and `token_url`, then try again".to_owned()
         }
         other => format!("see {other} in docs/errors.md"),
     }

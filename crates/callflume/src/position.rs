@@ -8,7 +8,15 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Words in a line that make its value unfit for showing.
-const SECRET_WORDS: [&str; 5] = ["token", "password", "nkey", "secret", "://"];
+const SECRET_WORDS: [&str; 7] = [
+    "token",
+    "password",
+    "nkey",
+    "secret",
+    "oauth",
+    "client_id",
+    "://",
+];
 
 /// The place of a span: line and column from 1, and the line as far as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -83,10 +83,14 @@ codes! {
     CRM_DAY_EXHAUSTED = "CF2203", "the CRM's daily quota is used up";
     CRM_DAY_FILLING = "CF2204", "the day's quota is filling up";
     CRM_LOCKED_OUT = "CF2205", "the CRM has shut the account out for a while";
+    CRM_GRANT = "CF2211", "the CRM no longer renews the OAuth access token";
+    CRM_GRANT_LOST = "CF2212", "a new OAuth refresh token was lost";
+    CRM_GRANT_LATE = "CF2213", "the OAuth access token ended before it could be renewed";
     CONFIG_SYNTAX = "CF3101", "the configuration file can't be read";
     CONFIG_VALUE = "CF3102", "a value in the configuration can't be used";
     CONFIG_SECRET = "CF3103", "a secret the configuration refers to is not there";
     CONFIG_STORED = "CF3104", "a record in the configuration bucket can't be used; the last good one stays";
+    TOKEN_KEY = "CF3111", "the key that encrypts stored tokens is missing or wrong";
     ACCOUNT_UNKNOWN = "CF3201", "events arrive for an account that is not configured";
     BROKER_UNREACHABLE = "CF4101", "the broker can't be reached";
     BROKER_TOO_OLD = "CF4102", "the broker is older than 2.14";

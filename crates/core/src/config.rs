@@ -3,12 +3,16 @@
 //! Decides which values are usable; a refused value names itself and the remedy, and the one before stays in force.
 //! Secrets stand here by reference only (environment variable or file), never by value.
 
+mod oauth;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::codes::{self, Code};
 use crate::effect::{Object, Write};
+
+pub use oauth::{OAuth, OAuthConfig};
 
 /// Where a secret is found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +34,9 @@ pub struct AccountConfig {
     pub schema: u32,
     /// Which CRM: `hubspot`.
     pub crm: String,
-    /// The credential.
-    pub token: SecretRef,
+    /// The credential; absent when `oauth` says how it is renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretRef>,
     /// Base address of the CRM's API; the vendor's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
@@ -46,9 +51,9 @@ pub struct AccountConfig {
     /// that names them by ids. `account check` prints them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom_fields: BTreeMap<String, String>,
-    /// Whether the credential is an OAuth access token, for a CRM that takes API keys another way.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub oauth: bool,
+    /// Whether the credential is an OAuth access token, and how it is renewed if Callflume does that.
+    #[serde(default, skip_serializing_if = "OAuth::is_off")]
+    pub oauth: OAuth,
     /// Limit profile, the vendor's plan: `private_professional` …
     pub profile: String,
     /// Share of the published limits that Callflume uses, percent (1 to 100). The rest is left to other applications.
@@ -174,12 +179,12 @@ impl AccountConfig {
         Self {
             schema: schema(),
             crm: crm.to_owned(),
-            token,
+            token: Some(token),
             base_url: None,
             api_version: None,
             dispositions: BTreeMap::new(),
             custom_fields: BTreeMap::new(),
-            oauth: false,
+            oauth: OAuth::Off,
             profile: profile.to_owned(),
             share_percent: share_percent(),
             limits: BTreeMap::new(),
@@ -220,6 +225,7 @@ impl AccountConfig {
                 ),
             ));
         }
+        self.oauth.check(self.token.as_ref())?;
         range("share_percent", self.share_percent.into(), 1, 100)?;
         range("reserve_permits", self.reserve_permits.into(), 0, 1_000)?;
         range(

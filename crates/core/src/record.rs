@@ -26,6 +26,8 @@ pub mod bucket {
     pub const CONTACTS: &str = "callflume-contacts";
     /// Owners, pipelines, dispositions.
     pub const REFERENCE: &str = "callflume-reference";
+    /// OAuth tokens, encrypted.
+    pub const TOKENS: &str = "callflume-tokens";
 }
 
 /// Schema number of every record in this file.
@@ -231,6 +233,11 @@ pub mod key {
     /// A floor in the ledger bucket. `floor` can't be an account here: account keys have two tokens, this has three.
     pub fn floor(lane: Lane, account: &AccountId) -> String {
         format!("floor.{}.{account}", lane.token())
+    }
+
+    /// An account's OAuth tokens.
+    pub fn token(account: &AccountId) -> String {
+        format!("token.{account}")
     }
 
     /// An account's lease.

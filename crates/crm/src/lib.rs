@@ -8,6 +8,7 @@
 pub mod close;
 mod headers;
 pub mod hubspot;
+pub mod oauth;
 pub mod pipedrive;
 pub mod salesforce;
 mod settings;

@@ -186,4 +186,6 @@ fn trouble_is_named_with_a_remedy_and_never_shows_the_credential() {
     let request = setup::token_request("pat-secret");
     assert!(!format!("{request:?}").contains("secret"));
     assert_eq!(request.path, "/oauth/v2/private-apps/get/access-token-info");
+    let request = setup::oauth_token_request("a/b c");
+    assert_eq!(request.path, "/oauth/v1/access-tokens/a%2Fb%20c");
 }

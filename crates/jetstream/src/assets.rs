@@ -49,7 +49,7 @@ pub struct ProvisionSettings {
     pub max_bytes_ledger: u64,
     /// Limit of the contacts.
     pub max_bytes_contacts: u64,
-    /// Limit of each other bucket.
+    /// Limit of each other bucket; of the reference and token buckets together.
     pub max_bytes_bucket: u64,
 }
 
@@ -152,7 +152,10 @@ pub(crate) fn assets(settings: &ProvisionSettings) -> Vec<Asset> {
         // No marker here: one per effect would double the writes, and nobody watches.
         (bucket::LEDGER, 1, None, settings.max_bytes_ledger),
         (bucket::CONTACTS, 1, None, settings.max_bytes_contacts),
-        (bucket::REFERENCE, 1, None, other),
+        // Few and small: these two share one bucket's limit.
+        (bucket::REFERENCE, 1, None, other / 2),
+        // No earlier values: an old refresh token is worth nothing to us, and something to a thief.
+        (bucket::TOKENS, 1, None, other / 2),
     ] {
         all.push(key_value(
             name,

@@ -3,7 +3,7 @@
 //! [`connect::connect`] gives a [`Broker`]; everything else is opened on it. [`provision`] makes streams and buckets,
 //! [`kv`], [`watch`] and [`records`] read and write buckets, [`lease`] says who owns what, [`consumer`] and [`pull`]
 //! bring events, [`dead`] keeps what could not be written, [`replay`] brings it back, [`janitor`] removes what is
-//! settled, [`clock`] knows the broker's time.
+//! settled, [`clock`] knows the broker's time, [`tokens`] keeps OAuth tokens encrypted.
 //!
 //! Nothing in this crate decides what happens to an event. Every request has a time-out, and an answer that did not
 //! come is an error of its own ([`Error::Unknown`]): the caller must not take it for "no".
@@ -28,6 +28,7 @@ pub mod pull;
 pub mod records;
 pub mod replay;
 mod stored;
+pub mod tokens;
 pub mod watch;
 
 pub use broker::{API_TIMEOUT, Broker, PUBLISH_TIMEOUT};

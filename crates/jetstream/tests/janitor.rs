@@ -291,7 +291,7 @@ async fn fill_is_told_for_every_asset() {
     let site = site().await;
     publish(&site.broker, Lane::Op, &account("acme"), "e", 10).await;
     let fill = Janitor::new(&site.broker).fill().await.unwrap();
-    assert_eq!(fill.len(), 10);
+    assert_eq!(fill.len(), 11);
     let op = fill.iter().find(|one| one.asset == "VOICE_OP").unwrap();
     assert!(op.bytes > 0 && op.max_bytes.is_some());
     assert!(op.fraction() > 0.0 && op.fraction() < 0.01);

@@ -15,7 +15,7 @@ async fn a_second_run_finds_no_difference() {
     let site = bare().await;
     let planned = provision::plan(&site.broker, &small()).await.unwrap();
     assert!(planned.iter().all(|d| d.action == Action::Create));
-    assert_eq!(planned.len(), 10);
+    assert_eq!(planned.len(), 11);
     let done = provision::apply(&site.broker, &small()).await.unwrap();
     assert_eq!(done, planned);
     assert_eq!(
@@ -100,7 +100,7 @@ async fn what_cannot_be_changed_is_refused_and_nothing_else_is_done() {
     let Err(Error::NotProvisioned { missing }) = provision::check(&site.broker).await else {
         panic!("something was created");
     };
-    assert_eq!(missing.len(), 9);
+    assert_eq!(missing.len(), 10);
 }
 
 #[tokio::test]

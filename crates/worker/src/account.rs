@@ -4,33 +4,37 @@
 //! when the lease is lost. Everything it spawned ends with it; requests in flight are then of unknown outcome, which
 //! the successor can bear.
 
+mod told;
+
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callflume_core::account::AccountId;
 use callflume_core::codes::Code;
 use callflume_core::config::AccountConfig;
-use callflume_core::dispatcher::{Counters, DeadLetter, Dispatcher, Input, Output};
+use callflume_core::dispatcher::{DeadLetter, Dispatcher, Input, Output};
 use callflume_core::lane::Lane;
 use callflume_core::time::{Now, Tick, WallTime};
-use callflume_core::vendor::Answer;
 use callflume_jetstream::clock::BrokerClock;
 use callflume_jetstream::consumer::{AccountConsumer, ConsumerSettings};
 use callflume_jetstream::lease::{Lease, Leases};
+use callflume_jetstream::tokens::TokenKeys;
 use callflume_jetstream::{Broker, dead};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::advice::Advertiser;
+use crate::credential::Credential;
 use crate::http::Sender;
 use crate::lane::{self, Command, HeldMessages};
 use crate::permits::{self, Asks};
 use crate::renewal::renew;
-use crate::secret;
 use crate::setup::setup;
 use crate::status::AccountStatus;
 use crate::store::Store;
+use crate::tokens::Parts;
 
 /// Inputs that wait for the dispatcher at most; lanes stop reading from the broker beyond.
 const INPUTS_MAX: usize = 2_048;
@@ -61,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) leases: Leases,
     pub(crate) started: Instant,
     pub(crate) lease_ttl: Duration,
+    pub(crate) token_keys: Option<TokenKeys>,
 }
 
 impl Shared {
@@ -149,6 +154,7 @@ struct Task {
     dispatcher: Dispatcher,
     store: Store,
     sender: Sender,
+    credential: Credential,
     consumers: [AccountConsumer; 2],
     held: [HeldMessages; 2],
     asks: Asks,
@@ -200,6 +206,7 @@ impl Task {
         let journal = store.journals.read(&account).await?;
         let journal_revision = journal.as_ref().map(|stored| stored.revision);
         let sender = Sender::new(&config)?;
+        let credential = credential(&shared, &account, &config, &lease_until)?;
         // Its keys are the system's randomness: permits have names that nobody guesses.
         let seed = RandomState::new().hash_one(account.as_str());
         let setup = setup(
@@ -245,6 +252,7 @@ impl Task {
             dispatcher,
             store,
             sender,
+            credential,
             consumers,
             held,
             asks,
@@ -282,6 +290,7 @@ impl Task {
             }
             if told.elapsed() >= Duration::from_millis(200) {
                 told = Instant::now();
+                self.credential.tend();
                 self.tell_status();
             }
             let wake = self
@@ -327,25 +336,28 @@ impl Task {
             Order::Warm => self.dispatcher.handle(now, Input::Warm),
             Order::Resume => {
                 self.alerts.clear();
+                self.credential.resume();
                 self.dispatcher.handle(now, Input::Resume);
             }
-            Order::Configure(config) => match (
-                Sender::new(&config),
-                self.dispatcher.configure(*config.clone()),
-            ) {
-                (Ok(sender), Ok(())) => {
-                    self.sender = sender;
-                    self.config = *config;
-                    self.dispatcher.handle(now, Input::Wake);
-                }
-                (Err(error), _) => {
+            Order::Configure(config) => {
+                if let Err(error) = self.configure(*config) {
                     tracing::warn!(account = %self.account, %error, "new configuration refused, the old one stays");
                 }
-                (_, Err(error)) => {
-                    tracing::warn!(account = %self.account, %error, "new configuration refused, the old one stays");
-                }
-            },
+            }
         }
+    }
+
+    fn configure(&mut self, config: AccountConfig) -> Result<(), Ended> {
+        let sender = Sender::new(&config)?;
+        let made = credential(&self.shared, &self.account, &config, &self.lease_until)?;
+        self.dispatcher.configure(config.clone())?;
+        self.sender = sender;
+        if !self.credential.configure(&config) {
+            self.credential = made;
+        }
+        self.config = config;
+        self.dispatcher.handle(self.shared.now(), Input::Wake);
+        Ok(())
     }
 
     /// Lets the floor writers write their last, then ends everything.
@@ -357,6 +369,7 @@ impl Task {
                 self.store.floors.write(lane, &self.account, floor).await?;
             }
         }
+        self.credential.rest().await;
         self.tasks.shutdown().await;
         Ok(())
     }
@@ -428,23 +441,13 @@ impl Task {
                 timeout_ms,
                 ..
             } => {
-                let token = secret::resolve(&self.config.token);
-                let (sender, lease_until) = (self.sender.clone(), self.lease_until.clone());
-                let account = self.account.clone();
+                let (credential, sender) = (self.credential.clone(), self.sender.clone());
+                let lease_until = self.lease_until.clone();
+                let timeout = Duration::from_millis(timeout_ms);
                 self.spawn(async move {
-                    let answer = match token {
-                        Ok(token) => {
-                            let until = *lease_until.borrow();
-                            sender
-                                .send(&http, &token, Duration::from_millis(timeout_ms), until)
-                                .await
-                        }
-                        Err(missing) => {
-                            tracing::error!(%account, code = %missing.code(), "{missing}");
-                            Answer::NotSent
-                        }
-                    };
-                    Input::Answered { request, answer }
+                    credential
+                        .send(&sender, request, &http, timeout, &lease_until)
+                        .await
                 });
             }
             Output::WriteJournal(record) => {
@@ -536,42 +539,24 @@ impl Task {
             }
         });
     }
+}
 
-    fn tell_status(&mut self) {
-        let counters: Counters = self.dispatcher.counters();
-        let [resident_op, resident_en] = self.dispatcher.resident();
-        let windows = self
-            .dispatcher
-            .usage(self.shared.now())
-            .into_iter()
-            .map(|(name, used, limit)| (name.to_owned(), used, limit))
-            .collect();
-        self.status.send_replace(Some(AccountStatus {
-            account: self.account.clone(),
-            resident_op,
-            resident_en,
-            requests: counters.requests,
-            throttled: counters.throttled,
-            lent: counters.lent,
-            done: counters.done,
-            merged: counters.merged,
-            superseded: counters.superseded,
-            expired: counters.expired,
-            dead: counters.dead,
-            settled: counters.settled,
-            warmed: counters.warmed,
-            warming: counters.warming > 0,
-            windows,
-            alert: (!self.alerts.is_empty()).then(|| {
-                let alerts = self.alerts.iter();
-                alerts
-                    .map(|(code, text)| format!("{code}: {text}"))
-                    .collect::<Vec<_>>()
-                    .join("; ")
-            }),
-            advice: Some(self.advertiser.message().clone()),
-        }));
-    }
+/// What an account's requests are authorized with.
+fn credential(
+    shared: &Shared,
+    account: &AccountId,
+    config: &AccountConfig,
+    lease_until: &watch::Receiver<Instant>,
+) -> Result<Credential, crate::Error> {
+    let clock = shared.clock.clone();
+    let parts = Parts {
+        account: account.clone(),
+        broker: shared.broker.clone(),
+        keys: shared.token_keys.clone(),
+        clock: Arc::new(move || clock.now()),
+        lease_until: lease_until.clone(),
+    };
+    Credential::new(parts, config)
 }
 
 /// Writes the latest floor, one write at a time, so that an older one never overtakes a newer.

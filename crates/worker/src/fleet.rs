@@ -61,6 +61,7 @@ pub async fn run(settings: Settings, mut stop: Stop) -> Result<(), Error> {
         leases: leases.clone(),
         started: Instant::now(),
         lease_ttl: settings.lease,
+        token_keys: settings.token_keys.clone(),
     };
     tracing::info!(%worker, "worker started");
 

@@ -10,15 +10,16 @@ use std::time::{Duration, Instant};
 
 use callflume_core::config::AccountConfig;
 use callflume_core::vendor::{Answer, HttpRequest, Method, Scheme};
+use callflume_crm::oauth::TokenRequest;
 use reqwest::RequestBuilder;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::Error;
 use crate::setup::vendor_of;
 
 /// A request needs at least this much of the lease: less would end before any CRM answers.
-const SHORTEST: Duration = Duration::from_millis(500);
+pub(crate) const SHORTEST: Duration = Duration::from_millis(500);
 /// Between the end of a request's time and the lease's: room for the process to notice.
 const MARGIN: Duration = Duration::from_millis(250);
 /// A connection takes at most this long.
@@ -35,7 +36,8 @@ static CLIENT: Mutex<Weak<reqwest::Client>> = Mutex::new(Weak::new());
 #[derive(Debug, Clone)]
 pub struct Sender {
     client: Arc<reqwest::Client>,
-    base_url: String,
+    /// None until a CRM that has an address per account has told it with a token.
+    base_url: Option<String>,
     scheme: Scheme,
 }
 
@@ -47,20 +49,31 @@ impl Sender {
             .base_url
             .as_deref()
             .or_else(|| callflume_crm::base_url(&config.crm))
-            .ok_or_else(|| {
-                Error::Http(format!(
-                    "{} has an address of its own per account: set `base_url`",
-                    config.crm
-                ))
-            })?
-            .trim_end_matches('/')
-            .to_owned();
+            .map(|url| url.trim_end_matches('/').to_owned());
+        if base_url.is_none() && config.oauth.renewed().is_none() {
+            return Err(Error::Http(format!(
+                "{} has an address of its own per account: set `base_url`",
+                config.crm
+            )));
+        }
         let vendor = vendor_of(config).map_err(|error| Error::Http(error.to_string()))?;
         Ok(Self {
             client,
             base_url,
             scheme: vendor.authorization(),
         })
+    }
+
+    /// The same, at the address that came with a token; where the configuration or the CRM has one, that stays.
+    #[must_use]
+    pub fn at(&self, base_url: Option<&str>) -> Self {
+        Self {
+            base_url: self
+                .base_url
+                .clone()
+                .or_else(|| base_url.map(|url| url.trim_end_matches('/').to_owned())),
+            ..self.clone()
+        }
     }
 
     /// Sends within `timeout`, and only while the lease stands: `lease_until` is when it ends.
@@ -77,9 +90,15 @@ impl Sender {
             Method::Patch => reqwest::Method::PATCH,
             Method::Put => reqwest::Method::PUT,
         };
+        let Some(base_url) = &self.base_url else {
+            tracing::error!(
+                "the CRM told no address with its token; set `base_url` of the account"
+            );
+            return Answer::NotSent;
+        };
         let builder = self
             .client
-            .request(method, format!("{}{}", self.base_url, request.path));
+            .request(method, format!("{base_url}{}", request.path));
         let Some(mut builder) = authorized(builder, self.scheme, token) else {
             tracing::error!(
                 "the token holds characters that no HTTP header takes; nothing is sent"
@@ -91,23 +110,72 @@ impl Sender {
                 .header(CONTENT_TYPE, "application/json")
                 .body(body.clone());
         }
-        let left = lease_until
-            .saturating_duration_since(Instant::now())
-            .saturating_sub(MARGIN);
-        if left < SHORTEST {
-            return Answer::NotSent;
+        exchange(builder, timeout, lease_until).await
+    }
+}
+
+/// Where access tokens are renewed.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenEndpoint {
+    client: Arc<reqwest::Client>,
+}
+
+impl TokenEndpoint {
+    pub(crate) fn new() -> Result<Self, Error> {
+        Ok(Self {
+            client: shared_client()?,
+        })
+    }
+
+    /// Whether enough of the lease is left to ask.
+    pub(crate) fn has_time(lease_until: Instant) -> bool {
+        left(lease_until).is_some()
+    }
+
+    /// Asks within `timeout`, and only while the lease stands.
+    pub(crate) async fn ask(
+        &self,
+        url: &str,
+        request: &TokenRequest,
+        timeout: Duration,
+        lease_until: Instant,
+    ) -> Answer {
+        let mut builder = self
+            .client
+            .post(url)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json")
+            .body(request.form.clone());
+        if let Some((user, password)) = &request.basic {
+            // Marked as sensitive by the client library.
+            builder = builder.basic_auth(user, Some(password));
         }
-        let timeout = timeout.min(left);
-        match builder.timeout(timeout).send().await {
-            Ok(response) => read(response).await,
-            Err(error) if error.is_connect() || error.is_builder() => {
-                tracing::debug!(error = %error.without_url(), "a request could not be sent");
-                Answer::NotSent
-            }
-            Err(error) => {
-                tracing::debug!(error = %error.without_url(), "a request was not answered");
-                Answer::Lost
-            }
+        exchange(builder, timeout, lease_until).await
+    }
+}
+
+/// What a request may still take of the lease; none if that is too little.
+fn left(lease_until: Instant) -> Option<Duration> {
+    let left = lease_until
+        .saturating_duration_since(Instant::now())
+        .saturating_sub(MARGIN);
+    (left >= SHORTEST).then_some(left)
+}
+
+/// One exchange. The lease is looked at right before it begins.
+async fn exchange(builder: RequestBuilder, timeout: Duration, lease_until: Instant) -> Answer {
+    let Some(left) = left(lease_until) else {
+        return Answer::NotSent;
+    };
+    match builder.timeout(timeout.min(left)).send().await {
+        Ok(response) => read(response).await,
+        Err(error) if error.is_connect() || error.is_builder() => {
+            tracing::debug!(error = %error.without_url(), "a request could not be sent");
+            Answer::NotSent
+        }
+        Err(error) => {
+            tracing::debug!(error = %error.without_url(), "a request was not answered");
+            Answer::Lost
         }
     }
 }

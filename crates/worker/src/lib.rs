@@ -15,6 +15,8 @@
 //! | `lane` | pulling from one consumer, setting it back |
 //! | `store` | reading and writing ledger, contacts, floors, journal, dead letters |
 //! | `http` | one request, one answer |
+//! | `credential` | what requests are authorized with |
+//! | `tokens` | access tokens renewed by OAuth |
 //! | `configs` | accounts from the config bucket |
 //! | `status` | what an owner says of its account |
 //! | `janitor` | one worker at a time purges what is settled |
@@ -25,6 +27,7 @@
 mod account;
 mod advice;
 mod configs;
+mod credential;
 mod fleet;
 mod http;
 mod janitor;
@@ -36,17 +39,20 @@ pub mod services;
 mod setup;
 mod status;
 mod store;
+mod tokens;
 
 use std::time::Duration;
 
 use callflume_jetstream::connect;
+use callflume_jetstream::tokens::TokenKeys;
 
 pub use configs::{apply as apply_configs, read as read_configs};
 pub use fleet::{Stop, run};
 pub use http::Sender;
-pub use secret::{MissingSecret, resolve as resolve_secret};
+pub use secret::{MissingSecret, resolve as resolve_secret, token_keys};
 pub use setup::{check_account, setup, vendor_of};
 pub use status::AccountStatus;
+pub use tokens::{AccessToken, NoToken, access_token};
 
 /// How a worker runs.
 #[derive(Debug, Clone)]
@@ -60,6 +66,8 @@ pub struct Settings {
     pub lease: Duration,
     /// How long settled events are kept, beyond the duplicate window.
     pub history: Duration,
+    /// The keys that encrypt stored OAuth tokens; needed for accounts that renew theirs.
+    pub token_keys: Option<TokenKeys>,
 }
 
 impl Settings {
@@ -70,6 +78,7 @@ impl Settings {
             name: "worker".to_owned(),
             lease: Duration::from_secs(5),
             history: Duration::from_secs(24 * 3600),
+            token_keys: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use callflume_core::codes::{self, Code};
 use callflume_core::config::SecretRef;
+use callflume_jetstream::tokens::{BadKey, KEY_VARIABLE, PREVIOUS_KEY_VARIABLE, TokenKeys};
 use secrecy::SecretString;
 
 /// A secret that isn't where the configuration says.
@@ -55,6 +56,19 @@ pub fn resolve(reference: &SecretRef) -> Result<SecretString, MissingSecret> {
     } else {
         Ok(SecretString::from(text.to_owned()))
     }
+}
+
+/// The keys that encrypt stored tokens, from the environment; none when the variable is not set or empty.
+pub fn token_keys() -> Result<Option<TokenKeys>, BadKey> {
+    let from = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .filter(|text| !text.trim().is_empty())
+            .map(SecretString::from)
+    };
+    from(KEY_VARIABLE)
+        .map(|current| TokenKeys::parse(&current, from(PREVIOUS_KEY_VARIABLE).as_ref()))
+        .transpose()
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub fn vendor_of(config: &AccountConfig) -> Result<Arc<dyn Vendor>, BadConfig> {
         .map_err(|error| BadConfig::new("dispositions", error.to_string()))?
         .with_custom_fields(config.custom_fields.clone())
         .map_err(|error| BadConfig::new("custom_fields", error.to_string()))?
-        .with_oauth(config.oauth);
+        .with_oauth(config.oauth.is_on());
     crm::vendor(&config.crm, &settings).map_err(|error| BadConfig::new("crm", error.to_string()))
 }
 
@@ -44,6 +44,11 @@ fn windows_of(config: &AccountConfig) -> Result<&'static [WindowSpec], BadConfig
 pub fn check_account(config: &AccountConfig) -> Result<(), BadConfig> {
     config.check()?;
     vendor_of(config)?;
+    if let Some(oauth) = config.oauth.renewed() {
+        let (refresh_token, token_url) = (oauth.refresh_token.is_some(), oauth.token_url.is_some());
+        crm::oauth::fitting(&config.crm, refresh_token, token_url)
+            .map_err(|unfit| BadConfig::new(unfit.field, unfit.text))?;
+    }
     effective_windows(config, windows_of(config)?)?;
     Planner::new(config)?;
     for (kind, effects) in &config.mapping {

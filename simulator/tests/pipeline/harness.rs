@@ -30,8 +30,9 @@ impl Running {
         .unwrap();
         let token = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(token.path(), TOKEN).unwrap();
-        stage.config.token =
-            callflume_core::config::SecretRef::File(token.path().display().to_string());
+        stage.config.token = Some(callflume_core::config::SecretRef::File(
+            token.path().display().to_string(),
+        ));
         let accounts =
             std::collections::BTreeMap::from([(stage.account.clone(), stage.config.clone())]);
         callflume_worker::apply_configs(&stage.broker, &accounts, true)

@@ -38,7 +38,7 @@ impl Process {
             client: options.connect(running.stage.server.url()).await.unwrap(),
             account: running.stage.account.clone(),
             sender: Sender::new(&running.stage.config).unwrap(),
-            token: running.stage.config.token.clone(),
+            token: running.stage.config.token.clone().unwrap(),
         }
     }
 

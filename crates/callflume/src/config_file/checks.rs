@@ -32,6 +32,9 @@ pub(super) fn plain_secrets(
         for account in accounts.values() {
             if let DeValue::Table(account) = account.get_ref() {
                 places.push(("token", position::value(account, &["token"])));
+                for field in ["client_id", "client_secret", "refresh_token"] {
+                    places.push((field, position::value(account, &["oauth", field])));
+                }
             }
         }
     }

@@ -75,6 +75,27 @@ async fn faults_are_shown_where_they_are() {
             "hubspoot",
         ),
         (
+            with(
+                "[accounts.acme.oauth]\nclient_id = { env = \"I\" }\nclient_secret = { env = \"S\" }\nrefresh_token = { env = \"R\" }",
+            ),
+            "4:1",
+            "CF3102",
+            "remove one of them",
+        ),
+        (
+            ACCOUNT.replace("token = { env = \"T\" }\n", ""),
+            "1:11",
+            "CF3102",
+            "`token`: missing",
+        ),
+        (
+            ACCOUNT.replace("token = { env = \"T\" }\n", "")
+                + "[accounts.acme.oauth]\nclient_id = { env = \"I\" }\nclient_secret = { env = \"S\" }\n",
+            "4:16",
+            "CF3102",
+            "renews with a refresh token",
+        ),
+        (
             "[broker]\nreplicas = 2\n".to_owned(),
             "2:12",
             "CF3102",
@@ -148,6 +169,15 @@ async fn a_secret_in_the_file_is_refused_and_not_repeated() {
         ACCOUNT.replace("{ env = \"T\" }", "\"pat-hush\""),
         ACCOUNT.replace("{ env = \"T\" }", "{ value = \"pat-hush\" }"),
         ACCOUNT.replace("{ env = \"T\" }", "\"pat-hush"),
+        ACCOUNT.replace("token = { env = \"T\" }", "oauth = \"pat-hush\""),
+        ACCOUNT.replace(
+            "token = { env = \"T\" }",
+            "oauth = { client_id = \"pat-hush\" }",
+        ),
+        ACCOUNT.replace("token = { env = \"T\" }\n", "")
+            + "[accounts.acme.oauth]\nclient_id = { env = \"I\" }\nclient_secret = \"pat-hush\"\n",
+        ACCOUNT.replace("token = { env = \"T\" }\n", "")
+            + "[accounts.acme.oauth]\nrefresh_token = { value = \"pat-hush\" }\n",
         "[broker.credentials]\npassword = \"pat-hush\"\nuser = \"u\"\n".to_owned(),
         "[broker]\nurls = \"nats://u:pat-hush@h\"\n".to_owned(),
     ] {
@@ -207,7 +237,13 @@ async fn the_documented_example_is_accepted() {
 #[tokio::test]
 async fn every_field_is_documented() {
     let program = Program::at(&nobody());
-    for section in ["broker", "broker.credentials", "worker", "accounts.acme"] {
+    for section in [
+        "broker",
+        "broker.credentials",
+        "worker",
+        "accounts.acme",
+        "accounts.acme.oauth",
+    ] {
         program.write(
             "callflume.toml",
             format!("[{section}]\nno_such_field = 1\n"),

@@ -8,6 +8,7 @@ mod dead;
 #[cfg(feature = "sim")]
 mod dev;
 mod help;
+mod oauth;
 mod program;
 mod provision;
 mod publish;

@@ -189,10 +189,27 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
         process.publish(subject, "{}".into()).await.unwrap();
     }
     process.flush().await.unwrap();
+    // Stored tokens: only workers write them, and a replayer doesn't see them.
+    let tokens = "$KV.callflume-tokens.token.acme";
+    let reading = "$JS.API.STREAM.MSG.GET.KV_callflume-tokens";
+    for (role, subject) in [
+        ("operator", tokens),
+        ("replayer", tokens),
+        ("replayer", reading),
+        ("admin", tokens),
+        ("admin", reading),
+        ("publisher", reading),
+    ] {
+        let client = connect(&server, role).await;
+        client.publish(subject, "{}".into()).await.unwrap();
+        client.flush().await.unwrap();
+    }
+    let writing = connect(&server, "worker").await;
+    writing.request(tokens, "{}".into()).await.unwrap();
     wait_for("the server's refusals", DEADLINE, async || {
         let log = std::fs::read_to_string(server.log_file()).unwrap();
         let refused = log.lines().filter(|line| line.contains("Violation"));
-        (refused.count() == 2).then_some(())
+        (refused.count() == 2 + 6).then_some(())
     })
     .await
     .unwrap();

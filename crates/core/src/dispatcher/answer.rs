@@ -130,6 +130,38 @@ impl Dispatcher {
         }
     }
 
+    /// Nothing was executed, and no attempt is counted. A request that left has used its permit up all the same.
+    pub(super) fn unauthorized(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        left: bool,
+        trouble: Option<(Code, String)>,
+    ) {
+        let Some(sent) = self.requests.remove(&request) else {
+            return;
+        };
+        let lane = sent.lane;
+        self.in_flight[lane as usize] = self.in_flight[lane as usize].saturating_sub(1);
+        if let Some((code, text)) = trouble {
+            self.trouble_pause(now, code, &text);
+        }
+        let settlement = if left {
+            Settlement::Answered
+        } else {
+            Settlement::NotSent
+        };
+        self.limiter.settle(now, sent.permit, settlement);
+        for (operation, jobs) in sent.operations.iter().zip(&sent.jobs) {
+            let meaning = Interpretation {
+                account: AccountSignal::Fine,
+                items: vec![ItemOutcome::NotExecuted; jobs.len()],
+                next_page: None,
+            };
+            self.operation_answered(now, operation, jobs, meaning, 0);
+        }
+    }
+
     /// A batch that was refused as a whole goes again in halves, until what is to blame stands alone: a hundred items
     /// with one bad one take some fourteen requests instead of a hundred.
     fn split(&mut self, jobs: &[JobId], outcomes: &mut [ItemOutcome]) {

@@ -97,6 +97,16 @@ pub enum Input {
         /// How.
         answer: Answer,
     },
+    /// A request was surely not executed, for its credential's sake.
+    Unauthorized {
+        /// Which.
+        request: RequestId,
+        /// Whether it left, and so counts at the CRM.
+        left: bool,
+        /// Why the account must pause and what to do; none when the credential is being renewed: it is sent again with
+        /// the next permit.
+        trouble: Option<(Code, String)>,
+    },
     /// A recording or dead letter was written, or not (then it is tried again).
     Recorded {
         /// Which.
@@ -149,7 +159,7 @@ pub enum Output {
         /// Aliases of the contact, empty when memory knows it.
         aliases: Vec<String>,
     },
-    /// Send a request; answer with [`Input::Answered`].
+    /// Send a request; answer with [`Input::Answered`] or [`Input::Unauthorized`].
     Send {
         /// Its name.
         request: RequestId,

@@ -237,6 +237,11 @@ impl Dispatcher {
             } => self.loaded(now, lane, seq, &ledger, contact),
             Input::LoadFailed { lane, seq } => self.load_failed(now, lane, seq),
             Input::Answered { request, answer } => self.answered(now, request, &answer),
+            Input::Unauthorized {
+                request,
+                left,
+                trouble,
+            } => self.unauthorized(now, request, left, trouble),
             Input::Recorded { id, stored } => self.recorded(now, id, stored),
             Input::Journaled { stored } => self.limiter.journaled(now, stored),
             Input::PermitAsked { ask, wish } => self.permit_asked(now, ask, &wish),

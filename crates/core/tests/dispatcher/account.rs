@@ -114,6 +114,76 @@ fn a_refused_credential_pauses_alerts_once_a_pause_and_later_continues() {
 }
 
 #[test]
+fn a_request_whose_credential_is_being_renewed_goes_again_without_pause_attempt_or_alert() {
+    let mut world = World::new("attempts_max = 2", windows(10, 5, 1_000_000));
+    let mut refusals = 0;
+    // More refusals than attempts; each has left, so the oracle at the door counts it.
+    world.fates = Box::new(move |_, _| {
+        refusals += 1;
+        if refusals <= 15 {
+            Fate::Unauthorized(true, None)
+        } else {
+            Fate::Served
+        }
+    });
+    for n in 0..10 {
+        world.publish(Lane::Op, &call_ended(&format!("c{n}"), &phone(n)));
+    }
+    world.run_until_settled();
+    assert_eq!(world.alerts, []);
+    assert_eq!(
+        (world.dead.len(), world.crm.all(Object::Call).len()),
+        (0, 10)
+    );
+    // Ten in ten seconds at most: those that were refused stand in the window too.
+    assert!(world.now_ms >= 10_000, "{}", world.now_ms);
+}
+
+#[test]
+fn trouble_with_the_credential_pauses_before_anything_leaves() {
+    let mut world = World::usual();
+    world.fates = Box::new(|now_ms, _| {
+        if now_ms < 60_000 {
+            Fate::Unauthorized(false, Some(codes::CRM_GRANT))
+        } else {
+            Fate::Served
+        }
+    });
+    for n in 0..10 {
+        world.publish(Lane::Op, &call_ended(&format!("c{n}"), &phone(n)));
+    }
+    world.run_for(60_000);
+    assert!(world.alerts.iter().all(|alert| *alert == codes::CRM_GRANT));
+    assert!((2..6).contains(&world.alerts.len()), "{:?}", world.alerts);
+    assert_eq!(world.crm.executed.len(), 0);
+    assert!(requests(&world) < 30, "{}", requests(&world));
+    world.handle(Input::Resume);
+    world.run_until(5_000, World::is_settled);
+    assert_eq!(
+        (world.dead.len(), world.crm.all(Object::Call).len()),
+        (0, 10)
+    );
+}
+
+#[test]
+fn a_warm_up_outlives_a_renewal_of_the_credential() {
+    let mut world = World::usual();
+    let mut first = true;
+    world.fates = Box::new(move |_, _| {
+        if std::mem::take(&mut first) {
+            Fate::Unauthorized(true, None)
+        } else {
+            Fate::Served
+        }
+    });
+    world.handle(Input::Warm);
+    world.run_for(60_000);
+    let counters = world.dispatcher.as_ref().unwrap().counters();
+    assert_eq!(counters.warming, 0);
+    assert!(counters.requests >= 2, "{counters:?}");
+}
+
+#[test]
 fn an_operator_ends_a_pause() {
     let mut world = World::usual();
     refusing(&mut world, 10_000, AccountSignal::CredentialRefused);

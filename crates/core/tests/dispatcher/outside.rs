@@ -79,6 +79,14 @@ impl World {
                     answer: Answer::NotSent,
                 },
             ),
+            Fate::Unauthorized(false, trouble) => self.input(
+                0,
+                Input::Unauthorized {
+                    request,
+                    left: false,
+                    trouble: trouble.map(|code| (code, "see to it".to_owned())),
+                },
+            ),
             Fate::Slow(ms) => self.at(TRIP_MS + ms, Due::Arrive(request, operations, Fate::Served)),
             fate => self.at(TRIP_MS, Due::Arrive(request, operations, fate)),
         }
@@ -128,6 +136,20 @@ impl World {
         operations: &[Operation],
         fate: Fate,
     ) {
+        if let Fate::Unauthorized(left, trouble) = fate {
+            self.count_arrival(&operations[0]);
+            let input = Input::Unauthorized {
+                request,
+                left,
+                trouble: trouble.map(|code| (code, "see to it".to_owned())),
+            };
+            self.next += 1;
+            self.due.insert(
+                (self.now_ms + TRIP_MS, self.next),
+                (generation, Due::Input(input)),
+            );
+            return;
+        }
         let answer = match fate {
             Fate::LostBefore => Answer::Lost,
             Fate::NotTogether if operations.len() > 1 => {

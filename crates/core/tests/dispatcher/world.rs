@@ -38,6 +38,8 @@ pub(crate) enum Fate {
     Answered(Interpretation),
     /// Never sent.
     NotSent,
+    /// Not executed for its credential's sake: whether it left, and the trouble if it isn't being renewed.
+    Unauthorized(bool, Option<Code>),
     /// Executed and answered after this many milliseconds more.
     Slow(u64),
     /// Several operations in one request are refused as such; one alone is served.

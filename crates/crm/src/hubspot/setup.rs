@@ -2,14 +2,14 @@
 //!
 //! Pure steps: the shell sends [`Finding::repair`] and the requests made here, and hands the answers back. A dry run
 //! sends the checks only. Nothing that exists is ever changed or removed; what is wrong is reported with a remedy.
-//! The credential appears in one request body ([`token_request`]) and in no finding.
+//! The credential appears in one request ([`token_request`], [`oauth_token_request`]) and in no finding.
 
 use callflume_core::effect::Object;
 use callflume_core::vendor::{Answer, HttpRequest};
 use serde_json::{Value, json};
 
 use super::build::{get, post};
-use super::paths::{account_details, plural, properties};
+use super::paths::{account_details, percent_encoded, plural, properties};
 use super::properties::{KEY_PROPERTY, OPTED_OUT_PROPERTY, SENTIMENT_PROPERTY};
 use super::refusal::{Refusal, bare_reason, texts};
 use crate::settings::Settings;
@@ -116,6 +116,14 @@ pub fn token_request(token: &str) -> HttpRequest {
         "/oauth/v2/private-apps/get/access-token-info".to_owned(),
         &json!({"tokenKey": token}),
     )
+}
+
+/// The same for an OAuth access token. HubSpot wants the token in the path: this request is not to be shown to anybody.
+pub fn oauth_token_request(token: &str) -> HttpRequest {
+    get(format!(
+        "/oauth/v1/access-tokens/{}",
+        percent_encoded(token)
+    ))
 }
 
 /// Compares the scopes that HubSpot names with those needed; with `prepare` also those for making properties.

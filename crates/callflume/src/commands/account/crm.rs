@@ -24,18 +24,27 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Waits before passing trouble is tried again.
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 
+/// What requests are authorized with.
+pub(super) struct Credential {
+    pub(super) token: SecretString,
+    /// Base address that came with it.
+    pub(super) base_url: Option<String>,
+}
+
 /// An account's CRM.
 pub(super) struct Crm {
     sender: Sender,
     pub(super) settings: Settings,
     pub(super) token: SecretString,
+    /// Whether Callflume renews the token itself.
+    renewed: bool,
     pace: Interval,
     progress: Progress,
 }
 
 impl Crm {
-    /// Reads the credential.
-    pub(super) fn new(config: &AccountConfig) -> anyhow::Result<Self> {
+    /// For the account with this credential.
+    pub(super) fn new(config: &AccountConfig, credential: Credential) -> anyhow::Result<Self> {
         let api = match &config.api_version {
             Some(text) => text.parse::<ApiVersion>()?,
             None => ApiVersion::default(),
@@ -43,11 +52,12 @@ impl Crm {
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Self {
-            sender: Sender::new(config)?,
+            sender: Sender::new(config)?.at(credential.base_url.as_deref()),
             settings: Settings::new(api, config.dispositions.clone())?
                 .with_custom_fields(config.custom_fields.clone())?
-                .with_oauth(config.oauth),
-            token: callflume_worker::resolve_secret(&config.token)?,
+                .with_oauth(config.oauth.is_on()),
+            token: credential.token,
+            renewed: config.oauth.renewed().is_some(),
             pace,
             progress: Progress::new(),
         })
@@ -98,7 +108,11 @@ impl Crm {
             Answer::Response { status: 401, .. } => Err(Failure::coded(
                 codes::CRM_CREDENTIAL,
                 "the CRM refused the credential",
-                "store a valid token where `token` of the account points to",
+                if self.renewed {
+                    "let the customer connect the app again, and put the new refresh token where `oauth.refresh_token` points to"
+                } else {
+                    "store a valid token where `token` of the account points to"
+                },
             )),
             Answer::NotSent | Answer::Lost => Err(Failure::coded(
                 codes::CRM_GAVE_UP,

@@ -21,7 +21,11 @@ impl Crm {
             Ok(details) => zone(config, &details.time_zone),
             Err(finding) => *finding,
         }];
-        let request = setup::token_request(self.token.expose_secret());
+        let request = if config.oauth.is_on() {
+            setup::oauth_token_request(self.token.expose_secret())
+        } else {
+            setup::token_request(self.token.expose_secret())
+        };
         let answer = self.send("scopes of the credential", &request).await;
         findings.extend(setup::scopes(&answer, prepare));
         for object in Object::ALL {

@@ -11,10 +11,12 @@ use std::time::Duration;
 use callflume_core::account::AccountId;
 use callflume_core::config::AccountConfig;
 use callflume_crm::setup::{Finding, State};
+use callflume_jetstream::Broker;
+use callflume_jetstream::clock::BrokerClock;
 use callflume_worker::services;
 use serde_json::json;
 
-use self::crm::Crm;
+use self::crm::{Credential, Crm};
 use super::cache::ownerless;
 use super::{Session, unknown_account};
 use crate::cli::{Account, AccountResume};
@@ -63,9 +65,50 @@ async fn configured(session: &Session, account: &AccountId) -> anyhow::Result<Ac
         .ok_or_else(|| unknown_account(account))?)
 }
 
+/// What the account's requests are authorized with: the configured token, or one that was renewed.
+async fn credential(
+    session: &Session,
+    account: &AccountId,
+    config: &AccountConfig,
+) -> anyhow::Result<Credential> {
+    if let (Some(token), None) = (&config.token, config.oauth.renewed()) {
+        return Ok(Credential {
+            token: callflume_worker::resolve_secret(token)?,
+            base_url: None,
+        });
+    }
+    // The owner's token, where it can be had: no need to bother the CRM.
+    let stored = match callflume_worker::token_keys()? {
+        None => None,
+        Some(keys) => match stored(session).await {
+            Ok((broker, clock)) => Some((broker, keys, clock)),
+            Err(error) => {
+                tracing::info!(error = %format!("{error:#}"), "no stored token is looked for");
+                None
+            }
+        },
+    };
+    let stored = stored
+        .as_ref()
+        .map(|(broker, keys, clock)| (broker, keys, clock.now()));
+    let token = callflume_worker::access_token(stored, account, config).await?;
+    Ok(Credential {
+        token: token.token,
+        base_url: token.base_url,
+    })
+}
+
+/// The broker and its clock.
+async fn stored(session: &Session) -> anyhow::Result<(Broker, BrokerClock)> {
+    let broker = session.broker(&session.configuration()?).await?;
+    let clock = BrokerClock::start(&broker).await?;
+    Ok((broker, clock))
+}
+
 async fn look(session: &Session, account: &AccountId, purpose: Purpose) -> anyhow::Result<Exit> {
     let config = configured(session, account).await?;
-    let mut crm = Crm::new(&config)?;
+    let credential = credential(session, account, &config).await?;
+    let mut crm = Crm::new(&config, credential)?;
     let findings = crm.findings(&config, purpose != Purpose::Check).await?;
     let mut as_it_must_be = true;
     for finding in findings {
