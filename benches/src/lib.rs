@@ -1,7 +1,8 @@
 //! Benchmarks, each beside a bare baseline of the same run: absolute times say more about the machine than about us.
 //!
 //! `cargo bench -p callflume-benches --bench core` measures encoding, quota grants and dispatcher steps with criterion;
-//! `--bench publish` measures the client against a bare publish loop, alternating in blocks; `--bench throughput` measures
+//! `--bench publish` measures the client against a bare publish loop, alternating in blocks; `--bench lookup` look-ups of
+//! contacts from memory, and from the bucket against a bare read; `--bench throughput` measures
 //! the whole path, from the broker to the CRM's door.
 
 pub mod crm;

@@ -9,6 +9,7 @@ use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::message::PublishMessage;
 use callflume_benches::crm::{Answered, Door};
 use callflume_core::account::AccountId;
+use callflume_core::card::News;
 use callflume_core::config::AccountConfig;
 use callflume_core::event::{Body, ContactRef, ContentType, Draft, Event, encode};
 use callflume_core::lane::Lane;
@@ -132,11 +133,7 @@ impl Stage {
                         own_key: aliases.first().cloned(),
                         ..ContactRecord::default()
                     };
-                    async move {
-                        bucket
-                            .write(account, &record, aliases.iter().map(String::as_str))
-                            .await
-                    }
+                    async move { bucket.write(account, &record, &aliases, News::Read).await }
                 })
             })
             .buffer_unordered(64);

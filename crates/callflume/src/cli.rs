@@ -1,5 +1,6 @@
 //! Arguments: what can be asked for, with help that teaches.
 
+mod contact;
 mod dead;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use callflume_core::account::AccountId;
 use callflume_core::lane::Lane;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::contact::{Contact, ContactLookup};
 pub(crate) use self::dead::{Dead, DeadDrop, DeadList, DeadReplay, DeadShow};
 
 /// What `callflume --help` ends with: examples and every exit code.
@@ -97,6 +99,9 @@ pub(crate) enum Command {
     /// The cache of contacts.
     #[command(subcommand)]
     Cache(Cache),
+    /// A contact, as voice services see it.
+    #[command(subcommand)]
+    Contact(Contact),
     /// A CRM account: check it, prepare it, let it go on.
     #[command(subcommand)]
     Account(Account),

@@ -1,4 +1,4 @@
-//! What a voice service links to hand events to Callflume.
+//! What a voice service links to hand events to Callflume, and to know who calls ([`Contacts`]).
 //!
 //! [`Publisher::publish`] returns once the broker has stored the event (or says precisely why not), usually in well
 //! under a millisecond; it never waits for a CRM. What it guarantees:
@@ -31,12 +31,16 @@ mod answer;
 mod attempt;
 mod check;
 mod connection;
+mod contacts;
 mod error;
 mod publisher;
 mod settings;
 mod turns;
 
+pub use callflume_core::lookup::{KnownContact, Person};
 pub use callflume_jetstream::connect::{Credentials, TlsClient};
+pub use callflume_jetstream::lookup::{LookupCounts, LookupSettings};
+pub use contacts::{ContactSettings, Contacts, Lookup, LookupError};
 pub use error::{ConnectError, PublishError};
 pub use publisher::{Publisher, Receipt};
 pub use settings::{Retry, Settings};

@@ -15,6 +15,9 @@ use callflume_core::foreign::{
     Granted, PermitAsk, PermitReply, PermitSettle, Subject, Throttled, Wait,
 };
 use callflume_core::lane::Lane;
+use callflume_core::lookup::{
+    Empty, KnownContact, LOOKUP_ACCOUNTS, LookupAsk, LookupReply, Person,
+};
 use callflume_core::quota::Settlement;
 use callflume_testkit::Server;
 use futures_util::StreamExt as _;
@@ -177,6 +180,54 @@ async fn python_asks_for_a_permit_before_it_sends_and_says_what_came_of_it() {
     );
     assert_eq!(settle.throttled, Some(Throttled::default()));
     assert_eq!(settle.headers.get("X-Left").map(String::as_str), Some("0"));
+}
+
+/// A worker that plays its part: unknown, then known.
+#[tokio::test]
+async fn python_asks_who_calls_and_says_what_it_heard() {
+    let libraries = python_libraries().await;
+    let server = Server::start().await.unwrap();
+    let worker = async_nats::connect(server.url()).await.unwrap();
+    let mut asks = worker.subscribe(LOOKUP_ACCOUNTS).await.unwrap();
+    worker.flush().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let example = Command::new("python3")
+        .arg(copied(
+            &examples().join("python/who_calls.py"),
+            folder.path(),
+        ))
+        .args(["--account", "acme", "--phone", "+12025550143"])
+        .args(["--again", "0", "--within", "60", "--server", server.url()])
+        .env("PYTHONPATH", libraries)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let known = LookupReply::Known(KnownContact {
+        crm_id: "901".to_owned(),
+        ..KnownContact::default()
+    });
+    let story = async {
+        for reply in [LookupReply::Unknown(Empty {}), known.clone()] {
+            let message = asks.next().await.unwrap();
+            let account = message.subject.rsplit('.').next().unwrap().parse().unwrap();
+            let (_, person) = LookupAsk::read(&message.payload, Some(account)).unwrap();
+            assert_eq!(Some(person), Person::phone("+12025550143"));
+            let body = serde_json::to_vec(&reply).unwrap();
+            let to = message.reply.unwrap();
+            worker.publish(to, body.into()).await.unwrap();
+        }
+    };
+    let (output, ()) = timeout(PUBLISHED_WITHIN, async {
+        tokio::join!(example.wait_with_output(), story)
+    })
+    .await
+    .unwrap();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let told: LookupReply = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told, known);
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ codes! {
     PUBLISH_WRONG_STREAM = "CF1207", "another stream than expected took the subject";
     PUBLISH_BUSY = "CF1208", "too many events are waiting for the broker's answer";
     PERMIT_ASK = "CF1301", "an ask for a permit can't be used";
+    LOOKUP_ASK = "CF1302", "a look-up of a contact can't be used";
     CRM_REFUSED = "CF2101", "the CRM refused the data for good";
     CRM_RECORD_GONE = "CF2102", "the record to update doesn't exist in the CRM";
     CRM_CONFLICT = "CF2103", "the CRM reports a conflict that could not be resolved";

@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod cache;
+pub mod card;
 pub mod codes;
 pub mod config;
 pub mod dispatcher;
@@ -17,6 +18,7 @@ pub mod effect;
 pub mod event;
 pub mod foreign;
 pub mod lane;
+pub mod lookup;
 pub mod ownership;
 pub mod plan;
 pub mod quota;

@@ -1,13 +1,14 @@
 //! The records Callflume keeps in KV buckets: their names, keys and formats.
 //!
-//! Each is JSON with a `schema` number; a reader takes the version before its own too. Nothing here holds personal
-//! data: keys and aliases are digests.
+//! Each is JSON with a `schema` number; a reader takes the version before its own too. Keys and aliases are digests; of
+//! all records only those of contacts hold personal data, their [`Card`].
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
+use crate::card::Card;
 use crate::codes::Code;
 use crate::lane::Lane;
 use crate::time::{BrokerTime, WallTime};
@@ -207,18 +208,55 @@ pub struct ContactRecord {
     /// CRM id of the open deal, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deal: Option<String>,
-    /// Owner's id in the CRM, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
+    /// What is known of the person.
+    #[serde(default, skip_serializing_if = "Card::is_empty")]
+    pub card: Card,
+    /// Every alias under which it is found: each of them carries the card.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
 }
 
-/// An alias of a contact; `a.<account>.<alias>` in the contact bucket.
+/// An alias of a contact, with all that a look-up answers: one read is enough; `a.<account>.<alias>` in the contact bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AliasRecord {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// Id in the CRM.
-    pub crm_id: String,
+    /// Id in the CRM; none when the CRM didn't know the person at [`Self::absent_at`]. Such a record expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crm_id: Option<String>,
+    /// When the CRM was found not to know the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent_at: Option<WallTime>,
+    /// The contact's card.
+    #[serde(default, skip_serializing_if = "Card::is_empty")]
+    pub card: Card,
+    /// The contact's open deal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deal: Option<String>,
+}
+
+impl AliasRecord {
+    /// An alias of this contact.
+    pub fn of(contact: &ContactRecord) -> Self {
+        Self {
+            schema: SCHEMA,
+            crm_id: Some(contact.crm_id.clone()),
+            absent_at: None,
+            card: contact.card.clone(),
+            deal: contact.deal.clone(),
+        }
+    }
+
+    /// An alias of nobody in the CRM.
+    pub fn absent(at: WallTime) -> Self {
+        Self {
+            schema: SCHEMA,
+            crm_id: None,
+            absent_at: Some(at),
+            card: Card::default(),
+            deal: None,
+        }
+    }
 }
 
 /// Keys within the buckets.
@@ -261,6 +299,13 @@ pub mod key {
     /// An alias of a contact.
     pub fn alias(account: &AccountId, alias: &str) -> String {
         format!("a.{account}.{alias}")
+    }
+
+    /// That everybody who isn't here is absent, for those named by phone or those named by e-mail
+    /// ([`crate::lookup::Person::kind`]); holds an [`super::AliasRecord`] of nobody, which expires.
+    pub fn warmed(account: &AccountId, kind: &str) -> String {
+        // Beside the aliases, which begin with another letter: one filter hears of both.
+        alias(account, &format!("all-{kind}"))
     }
 
     /// A contact by CRM id.

@@ -192,6 +192,12 @@ pub struct Found {
     pub phones: Vec<String>,
     /// E-mail address as stored there.
     pub email: Option<String>,
+    /// First name, if asked for and given.
+    pub first_name: Option<String>,
+    /// Last name, if asked for and given.
+    pub last_name: Option<String>,
+    /// Owner's id in the CRM, if asked for and given.
+    pub owner: Option<String>,
 }
 
 impl fmt::Debug for Found {

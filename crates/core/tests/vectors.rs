@@ -6,6 +6,7 @@ use callflume_core::codes::Code;
 use callflume_core::event::{
     Body, ContactRef, ContentType, Draft, Event, body_digest, decode, encode, usual_lane,
 };
+use callflume_core::lookup::{LookupAsk, LookupReply};
 use callflume_core::time::WallTime;
 use serde::Deserialize;
 use serde_json::Value;
@@ -215,5 +216,21 @@ fn what_is_no_event_is_refused_with_the_code_of_the_vectors() {
             "docs/contract.md lacks {}",
             vector.code
         );
+    }
+}
+
+#[test]
+fn look_ups_are_read_as_the_page_shows_them() {
+    let ask = r#"{"account":"acme","phone":"+12025550143"}"#;
+    assert!(CONTRACT.contains(&format!("    {ask}\n")));
+    LookupAsk::read(ask.as_bytes(), None).unwrap();
+    for word in ["known", "absent", "unknown", "refused"] {
+        let begin = format!("    {{\"{word}\":");
+        let shown = CONTRACT
+            .lines()
+            // Permits are refused on the same page, with another code.
+            .filter(|line| line.starts_with(&begin) && !line.contains("CF1301"))
+            .map(|line| serde_json::from_str::<LookupReply>(line.trim()).unwrap());
+        assert_eq!(shown.count(), 1, "{word}");
     }
 }

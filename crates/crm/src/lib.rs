@@ -8,6 +8,7 @@
 pub mod close;
 mod headers;
 pub mod hubspot;
+mod names;
 pub mod oauth;
 pub mod pipedrive;
 pub mod salesforce;

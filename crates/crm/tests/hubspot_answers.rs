@@ -163,7 +163,8 @@ fn only_an_expired_token_is_worth_refreshing() {
 #[test]
 fn what_was_found_is_read_with_all_that_tells_who_it_is() {
     let body = json!({"results": [{"id": 9001, "properties": {
-        "callflume_key": "k-1", "phone": "202 555 0101", "mobilephone": "+12025550199", "email": "p1@example.org"}}]});
+        "callflume_key": "k-1", "phone": "202 555 0101", "mobilephone": "+12025550199", "email": "p1@example.org",
+        "firstname": "Mira", "lastname": "", "hubspot_owner_id": "77"}}]});
     let meaning = hubspot().interpret(&operation(Verb::ReadByEmail, 1), &response(200, &body));
     let ItemOutcome::Matches(found) = &meaning.items[0] else {
         panic!("{meaning:?}");
@@ -172,6 +173,9 @@ fn what_was_found_is_read_with_all_that_tells_who_it_is() {
     assert_eq!(found[0].own_key.as_deref(), Some("k-1"));
     assert_eq!(found[0].phones, ["202 555 0101", "+12025550199"]);
     assert_eq!(found[0].email.as_deref(), Some("p1@example.org"));
+    assert_eq!(found[0].first_name.as_deref(), Some("Mira"));
+    assert_eq!(found[0].last_name, None);
+    assert_eq!(found[0].owner.as_deref(), Some("77"));
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn contacts_are_read_by_key_each_once() {
             "/crm/v3/objects/contacts/batch/read".into(),
             Some(json!({
                 "idProperty": "callflume_key",
-                "properties": ["callflume_key", "phone", "mobilephone", "email"],
+                "properties": ["callflume_key", "phone", "mobilephone", "email", "firstname", "lastname", "hubspot_owner_id"],
                 "inputs": [{"id": "k-1"}, {"id": "k-2"}],
             }))
         )
@@ -63,7 +63,7 @@ fn contacts_are_read_by_address_each_once_and_in_lower_case() {
             "/crm/v3/objects/contacts/batch/read".into(),
             Some(json!({
                 "idProperty": "email",
-                "properties": ["callflume_key", "phone", "mobilephone", "email"],
+                "properties": ["callflume_key", "phone", "mobilephone", "email", "firstname", "lastname", "hubspot_owner_id"],
                 "inputs": [{"id": "a+b/../c@example.org"}, {"id": "bo@example.org"}],
             }))
         )
@@ -94,7 +94,7 @@ fn a_search_asks_for_all_national_numbers_as_landline_and_as_mobile() {
                     group("hs_searchable_calculated_phone_number"),
                     group("hs_searchable_calculated_mobile_number"),
                 ],
-                "properties": ["callflume_key", "phone", "mobilephone", "email"],
+                "properties": ["callflume_key", "phone", "mobilephone", "email", "firstname", "lastname", "hubspot_owner_id"],
                 "limit": 200,
             }))
         )
@@ -267,7 +267,7 @@ fn a_listing_goes_on_where_the_last_page_ended() {
             (
                 Method::Get,
                 format!(
-                    "/crm/v3/objects/contacts?limit=100{part}&properties=callflume_key,phone,mobilephone,email"
+                    "/crm/v3/objects/contacts?limit=100{part}&properties=callflume_key,phone,mobilephone,email,firstname,lastname,hubspot_owner_id"
                 ),
                 None
             )

@@ -12,7 +12,7 @@ use callflume_core::record::bucket;
 use crate::provision::Difference;
 
 /// Anything the broker shell can't do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The first connection could not be made.

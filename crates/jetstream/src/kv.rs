@@ -76,6 +76,8 @@ pub struct Bucket {
     prefix: String,
     keeps_history: bool,
     allows_ttl: bool,
+    /// There is one copy, so whoever answers a fast read has seen every acknowledged write.
+    single: bool,
 }
 
 impl Bucket {
@@ -89,6 +91,7 @@ impl Bucket {
             prefix: format!("$KV.{name}."),
             keeps_history: state.per_subject != 1,
             allows_ttl: state.allows_ttl,
+            single: state.replicas == 1,
         })
     }
 
@@ -127,6 +130,16 @@ impl Bucket {
             .await?
             .filter(|message| !is_marker(&message.headers))
             .map(entry))
+    }
+
+    /// The value; every acknowledged write is seen. Answered by the leader where there are several copies, and as fast as
+    /// any read where there is one.
+    pub async fn read_current(&self, key: &str) -> Result<Option<Entry>, Error> {
+        if self.single {
+            self.read_fast(key).await
+        } else {
+            self.read(key).await
+        }
     }
 
     /// The values of many keys, in their order, each as by [`Self::read`].

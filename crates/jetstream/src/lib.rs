@@ -3,7 +3,8 @@
 //! [`connect::connect`] gives a [`Broker`]; everything else is opened on it. [`provision`] makes streams and buckets,
 //! [`kv`], [`watch`] and [`records`] read and write buckets, [`lease`] says who owns what, [`consumer`] and [`pull`]
 //! bring events, [`dead`] keeps what could not be written, [`replay`] brings it back, [`janitor`] removes what is
-//! settled, [`clock`] knows the broker's time, [`tokens`] keeps OAuth tokens encrypted.
+//! settled, [`contacts`] keeps who is known in the CRMs and [`lookup`] tells those who take calls, [`clock`] knows the
+//! broker's time, [`tokens`] keeps OAuth tokens encrypted.
 //!
 //! Nothing in this crate decides what happens to an event. Every request has a time-out, and an answer that did not
 //! come is an error of its own ([`Error::Unknown`]): the caller must not take it for "no".
@@ -23,6 +24,7 @@ pub mod journal;
 pub mod kv;
 pub mod lease;
 pub mod ledger;
+pub mod lookup;
 pub mod provision;
 pub mod pull;
 pub mod records;

@@ -42,6 +42,15 @@ pub async fn read_fast<T: DeserializeOwned>(
     entry.map(|entry| decode(bucket, key, &entry)).transpose()
 }
 
+/// Reads a record; every acknowledged write is seen ([`Bucket::read_current`]).
+pub async fn read_current<T: DeserializeOwned>(
+    bucket: &Bucket,
+    key: &str,
+) -> Result<Option<Stored<T>>, Error> {
+    let entry = bucket.read_current(key).await?;
+    entry.map(|entry| decode(bucket, key, &entry)).transpose()
+}
+
 /// Reads many records, in the order of the keys, answered by the leader.
 pub async fn read_many<T: DeserializeOwned>(
     bucket: &Bucket,

@@ -40,6 +40,8 @@ pub(crate) struct StreamState {
     pub(crate) per_subject: i64,
     /// Whether a message may carry its own expiry.
     pub(crate) allows_ttl: bool,
+    /// Copies of it.
+    pub(crate) replicas: u64,
     /// When the stream was made.
     pub(crate) created: Option<BrokerTime>,
     /// When the broker wrote this answer.
@@ -81,6 +83,7 @@ impl StoredStream {
                 .filter(|limit| *limit > 0),
             per_subject: info.config.max_msgs_per_subject,
             allows_ttl: info.config.allow_msg_ttl,
+            replicas: info.config.num_replicas,
             created: time(info.created.as_deref()),
             answered_at: time(info.ts.as_deref()),
         })
@@ -371,6 +374,8 @@ struct InfoConfig {
     max_msgs_per_subject: i64,
     #[serde(default)]
     allow_msg_ttl: bool,
+    #[serde(default)]
+    num_replicas: u64,
 }
 
 #[derive(Deserialize)]

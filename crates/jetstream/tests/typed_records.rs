@@ -3,6 +3,7 @@
 mod common;
 
 use async_nats::jetstream::message::StreamMessage;
+use callflume_core::card::News;
 use callflume_core::lane::Lane;
 use callflume_core::record::{ContactRecord, EffectState, JournalRecord, LedgerRecord, SCHEMA};
 use callflume_core::time::WallTime;
@@ -132,20 +133,19 @@ async fn contacts_are_found_by_alias() {
     let site = site().await;
     let acme = account("acme");
     let contacts = Contacts::open(&site.broker).await.unwrap();
+    let aliases = ["digest-1".to_owned(), "digest-2".to_owned()].to_vec();
     let contact = ContactRecord {
         schema: SCHEMA,
         crm_id: "901".to_owned(),
         ..ContactRecord::default()
     };
     contacts
-        .write(&acme, &contact, ["digest-1", "digest-2"])
+        .write(&acme, &contact, &aliases, News::Written)
         .await
         .unwrap();
-    for alias in ["digest-1", "digest-2"] {
-        assert_eq!(
-            contacts.by_alias(&acme, alias).await.unwrap().as_ref(),
-            Some(&contact)
-        );
+    for alias in &aliases {
+        let found = contacts.by_alias(&acme, alias).await.unwrap().unwrap();
+        assert_eq!((found.crm_id, &found.aliases), ("901".to_owned(), &aliases));
     }
     assert_eq!(contacts.by_alias(&acme, "digest-3").await.unwrap(), None);
     assert_eq!(

@@ -19,6 +19,7 @@ use callflume_core::lane::Lane;
 use callflume_core::time::{Now, Tick, WallTime};
 use callflume_jetstream::clock::BrokerClock;
 use callflume_jetstream::consumer::{AccountConsumer, ConsumerSettings};
+use callflume_jetstream::contacts::Contacts;
 use callflume_jetstream::lease::{Lease, Leases};
 use callflume_jetstream::tokens::TokenKeys;
 use callflume_jetstream::{Broker, dead};
@@ -26,6 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::advice::Advertiser;
+use crate::contacts;
 use crate::credential::Credential;
 use crate::http::Sender;
 use crate::lane::{self, Command, HeldMessages};
@@ -63,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) events: Broker,
     pub(crate) clock: BrokerClock,
     pub(crate) leases: Leases,
+    pub(crate) contacts: Contacts,
     pub(crate) started: Instant,
     pub(crate) lease_ttl: Duration,
     pub(crate) token_keys: Option<TokenKeys>,
@@ -185,7 +188,7 @@ impl Task {
         lease_until: watch::Receiver<Instant>,
         status: watch::Sender<Option<AccountStatus>>,
     ) -> Result<Self, Ended> {
-        let store = Store::open(&shared.broker, &account).await?;
+        let store = Store::open(&shared.broker, &account, shared.contacts.clone()).await?;
         let mut consumers = Vec::with_capacity(2);
         let mut floors = [0; 2];
         for lane in Lane::ALL {
@@ -238,6 +241,8 @@ impl Task {
             asks.clone(),
             report.clone(),
         ));
+        let broker = shared.broker.clone();
+        tasks.spawn(contacts::listen(broker, account.clone(), report.clone()));
         let floors = Lane::ALL.map(|lane| {
             let (send, floor) = watch::channel(floors[lane as usize]);
             tasks.spawn(save_floors(store.clone(), account.clone(), lane, floor));
@@ -420,10 +425,11 @@ impl Task {
                 id,
                 ledger,
                 contacts,
+                absent,
             } => {
                 let store = self.store.clone();
                 self.spawn(async move {
-                    let stored = store.record(ledger, contacts).await;
+                    let stored = store.record(ledger, contacts, absent).await;
                     if let Err(error) = &stored {
                         tracing::debug!(%error, "an end could not be recorded");
                         tokio::time::sleep(STORE_PAUSE).await;
@@ -482,6 +488,11 @@ impl Task {
                 {
                     self.tasks.spawn(publish);
                 }
+            }
+            Output::Warmed { as_of, kinds } => {
+                let store = self.store.clone();
+                self.tasks
+                    .spawn(async move { store.warmed(as_of, kinds).await });
             }
             Output::Stopped => {}
         }

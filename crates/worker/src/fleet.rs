@@ -9,7 +9,9 @@ use callflume_core::ownership::{Move, Ownership, View};
 use callflume_core::record::{LeaseRecord, SCHEMA, WorkerRecord, key};
 use callflume_core::time::Tick;
 use callflume_jetstream::clock::BrokerClock;
+use callflume_jetstream::contacts::Contacts;
 use callflume_jetstream::lease::{Lease, LeaseError, Leases};
+use callflume_jetstream::lookup::{LookupSettings, Reader};
 use callflume_jetstream::watch::{Change, Watched};
 use callflume_jetstream::{Broker, connect, provision};
 use futures_util::StreamExt as _;
@@ -19,7 +21,7 @@ use tokio::task::JoinHandle;
 use crate::account::{self, Order, Shared};
 use crate::configs::{self, Accounts};
 use crate::status::AccountStatus;
-use crate::{Error, Settings, janitor, services};
+use crate::{Error, Settings, contacts, janitor, services};
 
 /// How often ownership is looked at when nothing changes.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -53,12 +55,15 @@ pub async fn run(settings: Settings, mut stop: Stop) -> Result<(), Error> {
     provision::check(&broker).await?;
     let leases = Leases::open(&broker).await?;
     let clock = BrokerClock::start(&broker).await?;
+    let reader = Reader::start(&broker, LookupSettings::default()).await?;
+    let contacts = Contacts::open(&broker).await?.telling(reader.clone());
     let worker = worker_id(&settings.name);
     let shared = Shared {
         broker: broker.clone(),
         events,
         clock: clock.clone(),
         leases: leases.clone(),
+        contacts,
         started: Instant::now(),
         lease_ttl: settings.lease,
         token_keys: settings.token_keys.clone(),
@@ -80,6 +85,7 @@ pub async fn run(settings: Settings, mut stop: Stop) -> Result<(), Error> {
         accounts.clone(),
         settings.history,
     ));
+    background.spawn(contacts::serve(broker.clone(), reader, accounts.clone()));
     background.spawn(services::serve(
         broker.clone(),
         worker.clone(),

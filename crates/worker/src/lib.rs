@@ -12,6 +12,7 @@
 //! | `advice` | advice for diallers, published |
 //! | `status` | what is said of an owned account |
 //! | `permits` | permits for other processes on the credential, asked for by request/reply |
+//! | `contacts` | look-ups for voice services by request/reply, and whom they want looked up |
 //! | `lane` | pulling from one consumer, setting it back |
 //! | `store` | reading and writing ledger, contacts, floors, journal, dead letters |
 //! | `http` | one request, one answer |
@@ -27,6 +28,7 @@
 mod account;
 mod advice;
 mod configs;
+pub mod contacts;
 mod credential;
 mod fleet;
 mod http;

@@ -1,11 +1,13 @@
 //! Reading and writing what the dispatcher asks for: ledger, contacts, floors, journal, dead letters.
 //!
-//! Everything here can be repeated after an unknown outcome: ledger and contact writes are absolute, dead letters are
+//! Everything here can be repeated after an unknown outcome: ledger writes are absolute, contacts meet what is stored, dead letters are
 //! deduplicated by their id, the journal is compared and set.
 
 use callflume_core::account::AccountId;
+use callflume_core::card::News;
 use callflume_core::dispatcher::ContactWrite;
 use callflume_core::record::{ContactRecord, JournalRecord, LedgerRecord};
+use callflume_core::time::WallTime;
 use callflume_jetstream::contacts::Contacts;
 use callflume_jetstream::dead::DeadLetters;
 use callflume_jetstream::floor::Floors;
@@ -14,6 +16,8 @@ use callflume_jetstream::kv::Expected;
 use callflume_jetstream::ledger::Ledger;
 use callflume_jetstream::{Broker, Error, SwapError};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::account::wall_now;
 
 /// Writes of one recording that are in the air at a time: a page of contacts is some 300 keys.
 const WRITES_AT_ONCE: usize = 32;
@@ -30,11 +34,15 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) async fn open(broker: &Broker, account: &AccountId) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        broker: &Broker,
+        account: &AccountId,
+        contacts: Contacts,
+    ) -> Result<Self, Error> {
         Ok(Self {
             account: account.clone(),
             ledger: Ledger::open(broker).await?,
-            contacts: Contacts::open(broker).await?,
+            contacts,
             floors: Floors::open(broker).await?,
             journals: Journals::open(broker).await?,
             dead: DeadLetters::new(broker),
@@ -72,7 +80,13 @@ impl Store {
         &self,
         ledger: Vec<(String, LedgerRecord)>,
         contacts: Vec<ContactWrite>,
+        absent: Vec<String>,
     ) -> Result<(), Error> {
+        for alias in absent {
+            self.contacts
+                .write_absent(&self.account, &alias, wall_now())
+                .await?;
+        }
         let writes = contacts.into_iter().map(|write| {
             let store = self.clone();
             async move { store.write_contact(write).await }
@@ -98,22 +112,24 @@ impl Store {
     }
 
     async fn write_contact(&self, write: ContactWrite) -> Result<(), Error> {
-        let aliases = write.aliases.iter().map(String::as_str);
-        if write.only_if_absent
-            && self
-                .contacts
-                .by_id(&self.account, &write.record.crm_id)
-                .await?
-                .is_some()
-        {
-            return self
-                .contacts
-                .write_aliases(&self.account, &write.record.crm_id, aliases)
-                .await;
-        }
+        let news = if write.only_if_absent {
+            News::Read
+        } else {
+            News::Written
+        };
         self.contacts
-            .write(&self.account, &write.record, aliases)
+            .write(&self.account, &write.record, &write.aliases, news)
             .await
+    }
+
+    /// Stores that all contacts were read. Without it, whoever isn't known is looked up one by one.
+    pub(crate) async fn warmed(&self, as_of: WallTime, kinds: Vec<&'static str>) {
+        for kind in kinds {
+            let written = self.contacts.write_warmed(&self.account, kind, as_of).await;
+            if let Err(error) = written {
+                tracing::debug!(account = %self.account, %error, "that all contacts were read could not be stored");
+            }
+        }
     }
 
     /// Replaces the journal. `revision` is what this owner knows to be there; it is brought up to date. `Ok(false)`

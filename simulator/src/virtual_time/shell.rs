@@ -39,6 +39,7 @@ pub(super) enum Work {
         id: RecordingId,
         ledger: Vec<(String, LedgerRecord)>,
         contacts: Vec<ContactWrite>,
+        absent: Vec<String>,
     },
     Bury {
         letter: DeadLetter,
@@ -103,10 +104,12 @@ impl<C: Crm> World<'_, '_, C> {
                 id,
                 ledger,
                 contacts,
+                absent,
             } => Work::Record {
                 id,
                 ledger,
                 contacts,
+                absent,
             },
             Output::DeadLetter(letter) => {
                 let held = &task.lanes[letter.lane as usize].held;
@@ -280,12 +283,13 @@ impl<C: Crm> World<'_, '_, C> {
                 id: recording,
                 ledger,
                 contacts,
+                absent,
             } => {
                 for (effect, record) in &ledger {
                     let state = record.state;
                     self.note(format_args!("{account} record {effect} {state:?}"));
                 }
-                let stored = self.store().record(&account, ledger, contacts);
+                let stored = self.store().record(&account, ledger, contacts, &absent);
                 Some(Input::Recorded {
                     id: recording,
                     stored,

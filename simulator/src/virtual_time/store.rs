@@ -4,12 +4,15 @@
 //! beginning and have no limit, records are our own; a record that can't be read counts as none.
 
 use callflume_core::account::AccountId;
+use callflume_core::card::News;
 use callflume_core::dispatcher::{ContactWrite, DeadLetter};
 use callflume_core::lane::Lane;
+use callflume_core::lookup::ABSENT_S;
 use callflume_core::record::{
     AliasRecord, ContactRecord, FloorRecord, JournalRecord, LEDGER_TTL_HOURS, LeaseRecord,
     LedgerRecord, SCHEMA, bucket, key,
 };
+use callflume_core::time::WallTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -215,8 +218,12 @@ impl Store<'_> {
         account: &AccountId,
         ledger: Vec<(String, LedgerRecord)>,
         contacts: Vec<ContactWrite>,
+        absent: &[String],
     ) -> bool {
         let mut stored = true;
+        for alias in absent {
+            stored &= self.write_absent(account, alias).is_ok();
+        }
         for write in contacts {
             stored &= self.write_contact(account, &write).is_ok();
         }
@@ -236,31 +243,55 @@ impl Store<'_> {
     }
 
     fn write_contact(&mut self, account: &AccountId, write: &ContactWrite) -> Result<(), Refusal> {
-        let crm_id = &write.record.crm_id;
-        let contact = key::contact(account, crm_id);
-        let known = write.only_if_absent
-            && self
-                .broker
-                .read(self.now_ms, bucket::CONTACTS, &contact)?
-                .is_some();
-        if !known {
-            self.write(
-                bucket::CONTACTS,
-                &contact,
-                &write.record,
-                Expected::Anything,
-                None,
-            )?;
+        let key = key::contact(account, &write.record.crm_id);
+        let known = self.read::<ContactRecord>(bucket::CONTACTS, &key);
+        let mut record = write.record.clone();
+        record.called(&write.aliases);
+        let mut aliases = write.aliases.clone();
+        if let Some(known) = known {
+            let news = if write.only_if_absent {
+                News::Read
+            } else {
+                News::Written
+            };
+            record = record.onto(&known.record, news);
+            if record.card != known.record.card {
+                aliases.clone_from(&record.aliases);
+            }
         }
-        let record = AliasRecord {
-            schema: SCHEMA,
-            crm_id: crm_id.clone(),
-        };
-        for alias in &write.aliases {
+        self.write(bucket::CONTACTS, &key, &record, Expected::Anything, None)?;
+        let alias_record = AliasRecord::of(&record);
+        for alias in &aliases {
             let key = key::alias(account, alias);
-            self.write(bucket::CONTACTS, &key, &record, Expected::Anything, None)?;
+            let elsewhere = self
+                .read::<AliasRecord>(bucket::CONTACTS, &key)
+                .is_some_and(|held| held.record.crm_id.as_ref() != Some(&record.crm_id));
+            if write.aliases.contains(alias) || !elsewhere {
+                self.write(
+                    bucket::CONTACTS,
+                    &key,
+                    &alias_record,
+                    Expected::Anything,
+                    None,
+                )?;
+            }
         }
         Ok(())
+    }
+
+    fn write_absent(&mut self, account: &AccountId, alias: &str) -> Result<(), Refusal> {
+        let key = key::alias(account, alias);
+        let known = self
+            .read::<AliasRecord>(bucket::CONTACTS, &key)
+            .is_some_and(|held| held.record.crm_id.is_some());
+        if known {
+            return Ok(());
+        }
+        let at = WallTime(self.now_ms);
+        let ttl_ms = Some(ABSENT_S * 1_000);
+        let record = AliasRecord::absent(at);
+        self.write(bucket::CONTACTS, &key, &record, Expected::Anything, ttl_ms)
+            .map(drop)
     }
 
     pub(super) fn contact(
@@ -270,7 +301,7 @@ impl Store<'_> {
     ) -> Option<ContactRecord> {
         aliases.iter().find_map(|alias| {
             let found = self.read::<AliasRecord>(bucket::CONTACTS, &key::alias(account, alias))?;
-            let contact = key::contact(account, &found.record.crm_id);
+            let contact = key::contact(account, found.record.crm_id.as_ref()?);
             self.read(bucket::CONTACTS, &contact)
                 .map(|known| known.record)
         })

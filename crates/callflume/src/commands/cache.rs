@@ -212,7 +212,8 @@ async fn lookup(session: &Session, broker: &Broker, args: &CacheLookup) -> anyho
         "crm_id": record.crm_id,
         "own_key": record.own_key,
         "deal": record.deal,
-        "owner": record.owner,
+        "card": record.card,
+        "aliases": record.aliases,
         "field_at": record.field_at,
     });
     session.output.data(&data, || {
@@ -223,8 +224,9 @@ async fn lookup(session: &Session, broker: &Broker, args: &CacheLookup) -> anyho
                 record.own_key.as_deref().unwrap_or("not written yet"),
             ]),
             row(["open deal", record.deal.as_deref().unwrap_or("-")]),
-            row(["owner", record.owner.as_deref().unwrap_or("-")]),
+            row(["owner", record.card.owner.as_deref().unwrap_or("-")]),
         ];
+        rows.extend(record.aliases.iter().map(|alias| row(["alias", alias])));
         rows.extend(
             record
                 .field_at

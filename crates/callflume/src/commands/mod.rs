@@ -2,6 +2,7 @@
 
 mod account;
 mod cache;
+mod contact;
 mod dead;
 #[cfg(feature = "sim")]
 mod demo;
@@ -64,6 +65,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Cache(args) => {
             let remedy = "a warm-up that was asked for goes on without this command";
             interruptible(remedy, cache::run(&session, &args)).await
+        }
+        Command::Contact(args) => {
+            let remedy = "run it again: whoever is being looked up goes on being looked up";
+            interruptible(remedy, contact::run(&session, &args)).await
         }
         Command::Account(args) => {
             let remedy = "run it again: what was made stays, the rest follows";

@@ -19,6 +19,8 @@ async fn every_command_explains_itself_with_an_example() {
         "cache",
         "cache warm",
         "cache lookup",
+        "contact",
+        "contact lookup",
         "account",
         "account check",
         "account prepare",
@@ -72,6 +74,8 @@ async fn what_is_no_command_is_a_usage_error() {
         "dead drop",
         "cache lookup acme",
         "cache lookup acme --phone +12025550143 --email a@example.com",
+        "contact lookup acme",
+        "contact lookup acme --phone +12025550143 --email a@example.com",
         "status --every 5",
     ] {
         let ran = program.run(arguments).await.expect(2);

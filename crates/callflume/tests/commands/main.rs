@@ -3,6 +3,7 @@
 mod account;
 mod broker;
 mod configuration;
+mod contact;
 mod crm;
 mod dead;
 #[cfg(feature = "sim")]

@@ -1,7 +1,9 @@
 //! The roles of `nats/roles.conf`: each may do what it is for, and no more.
 
+use callflume_client::{ContactSettings, Contacts, Lookup, LookupSettings, Person};
 use callflume_core::foreign::PermitReply;
 use callflume_core::quota::{Advice, AdviceMessage};
+use callflume_jetstream::connect;
 use callflume_testkit::{Server, wait_for};
 use futures_util::StreamExt as _;
 use serde_json::json;
@@ -21,7 +23,7 @@ const ROLES_IN_USE: [&str; 6] = [
 ];
 
 /// A connection of this role, without Callflume's own client.
-async fn connect(server: &Server, role: &str) -> async_nats::Client {
+async fn connect_as(server: &Server, role: &str) -> async_nats::Client {
     async_nats::ConnectOptions::with_user_and_password(
         format!("callflume-{role}"),
         format!("{role}-word"),
@@ -79,7 +81,7 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     admin("provision").await.expect(0).says("nothing to change");
     admin("account prepare acme --apply").await.expect(0);
     // A dialler, with a publisher's rights, hears what it is advised.
-    let dialler = connect(&server, "publisher").await;
+    let dialler = connect_as(&server, "publisher").await;
     let mut advice = dialler.subscribe("advice.v1.acme").await.unwrap();
     dialler.flush().await.unwrap();
     let worker = program
@@ -124,7 +126,50 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     operator("cache lookup acme --phone +12025550143")
         .await
         .expect(0);
+    operator("contact lookup acme --phone +12025550143")
+        .await
+        .expect(0);
     operator("account resume acme").await.expect(0);
+
+    // A voice service looks a caller up: itself in the bucket, and through a worker.
+    let voice = ContactSettings {
+        broker: connect::Settings {
+            urls: vec![server.url().to_owned()],
+            credentials: connect::Credentials::UserPassword {
+                user: "callflume-publisher".to_owned(),
+                password: "publisher-word".into(),
+            },
+            inbox_prefix: Some("_INBOX_publisher".to_owned()),
+            ..connect::Settings::default()
+        },
+        lookup: LookupSettings {
+            read_within: DEADLINE,
+            ..LookupSettings::default()
+        },
+    };
+    let voice = Contacts::connect(voice).await.unwrap();
+    wait_for("the watch", DEADLINE, async || {
+        voice.is_fresh().then_some(())
+    })
+    .await
+    .unwrap();
+    let acme = "acme".parse().unwrap();
+    let caller = Person::phone("+12025550143").unwrap();
+    let found = voice.lookup(&acme, &caller).await.unwrap();
+    assert!(matches!(found, Lookup::Known(_)), "{found:?}");
+    let stranger = Person::phone("+12025550144").unwrap();
+    wait_for("the stranger to be looked up", DEADLINE, async || {
+        let found = voice.lookup(&acme, &stranger).await.unwrap();
+        matches!(found, Lookup::Absent { .. }).then_some(())
+    })
+    .await
+    .unwrap();
+    let ask = r#"{"phone":"+12025550143"}"#;
+    let reply = dialler
+        .request("svc.contacts.v1.lookup.acme", ask.into())
+        .await
+        .unwrap();
+    assert!(reply.payload.starts_with(br#"{"known""#), "{reply:?}");
     let told = tokio::time::timeout(DEADLINE, advice.next())
         .await
         .unwrap()
@@ -138,7 +183,7 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     );
 
     // Another process on the credential asks for a permit and gives it back.
-    let process = connect(&server, "quota").await;
+    let process = connect_as(&server, "quota").await;
     let ask = r#"{"lane":"op","windows":{"ten_secondly":1,"daily":1}}"#;
     let reply = process
         .request("svc.quota.v1.ask.acme", ask.into())
@@ -200,11 +245,11 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
         ("admin", reading),
         ("publisher", reading),
     ] {
-        let client = connect(&server, role).await;
+        let client = connect_as(&server, role).await;
         client.publish(subject, "{}".into()).await.unwrap();
         client.flush().await.unwrap();
     }
-    let writing = connect(&server, "worker").await;
+    let writing = connect_as(&server, "worker").await;
     writing.request(tokens, "{}".into()).await.unwrap();
     wait_for("the server's refusals", DEADLINE, async || {
         let log = std::fs::read_to_string(server.log_file()).unwrap();

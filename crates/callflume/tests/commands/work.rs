@@ -17,6 +17,7 @@ async fn nobody_owns_an_account_without_a_worker() {
         "cache warm acme",
         "cache warm acme --wait",
         "account resume acme",
+        "contact lookup acme --phone +12025550143",
     ] {
         program
             .run(command)
@@ -29,6 +30,7 @@ async fn nobody_owns_an_account_without_a_worker() {
         "cache warm other",
         "account resume other",
         "cache lookup other --key k",
+        "contact lookup other --email ada@example.com",
     ] {
         program.run(command).await.expect(2).says("error CF3201:");
     }

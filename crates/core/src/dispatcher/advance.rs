@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::Dispatcher;
-use super::state::{EffectRef, EffectWork, News, Purpose, Record, Resolution, Stage, Step};
+use super::state::{EffectRef, EffectWork, Learnt, Purpose, Record, Resolution, Stage, Step};
 use crate::effect::{Object, Write};
 use crate::lane::Lane;
 use crate::record::EffectState;
@@ -124,7 +124,7 @@ impl Dispatcher {
         if let (Some(crm_id), Write::Create) = (&crm_id, effect.write) {
             // Created before a crash; only the end of the effect was not recorded.
             let ends = vec![(at, EffectState::Done)];
-            return self.record_ends(ends, Some(crm_id.clone()), News::default(), contact);
+            return self.record_ends(ends, Some(crm_id.clone()), Learnt::default(), contact);
         }
         if crm_id.is_some() && effect.write == Write::Upsert && !update {
             update = true;

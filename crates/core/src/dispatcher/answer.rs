@@ -303,6 +303,7 @@ impl Dispatcher {
                 self.wrote(now, id, &effects, &field_at, outcome);
             }
             Purpose::Stamp => self.stamp_answered(id, outcome),
+            Purpose::Wanted { alias } => self.wanted_answered(now, id, &alias, outcome),
             Purpose::Page { .. } => {}
         }
     }
@@ -371,6 +372,7 @@ impl Dispatcher {
                     }
                 }
             }
+            Purpose::Wanted { alias } => self.wanted.given_up(&alias),
             Purpose::Stamp | Purpose::Page { .. } => {}
         }
     }

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{EffectRef, EventRef, JobId, News, Purpose, Resolution, Stage, Step};
+use super::state::{EffectRef, EventRef, JobId, Learnt, Purpose, Resolution, Stage, Step};
 use super::{ContactWrite, Dispatcher};
+use crate::card::{Card, News};
 use crate::codes;
 use crate::effect::{Effect, Object};
 use crate::event::Event;
@@ -175,6 +176,7 @@ impl Dispatcher {
             },
         };
         record.own_key = record.own_key.or_else(|| found.own_key.clone());
+        record = read_record(found).onto(&record, News::Read);
         self.cache.insert(record.clone(), &aliases);
         self.set_resolution(contact, Resolution::Known(found.crm_id.clone()));
         self.record_cache(vec![ContactWrite {
@@ -246,6 +248,8 @@ impl Dispatcher {
             return;
         };
         let (contact, lane, key) = (job.contact.clone(), job.lane, job.item.key.clone());
+        let mut card = Card::default();
+        card.take_written(&job.item.fields);
         // This attempt's outcome is known, and no earlier one can be open.
         let aliases = self.aliases_of(by);
         self.contact_cleared(&aliases, &key);
@@ -256,6 +260,7 @@ impl Dispatcher {
                     crm_id: crm_id.clone(),
                     own_key: Some(contact.clone()),
                     field_at: field_at.clone(),
+                    card,
                     ..ContactRecord::default()
                 };
                 self.cache.insert(record.clone(), &aliases);
@@ -270,7 +275,7 @@ impl Dispatcher {
                     Some(effect) => self.record_ends(
                         vec![(effect, EffectState::Done)],
                         Some(crm_id.clone()),
-                        News::of(write),
+                        Learnt::of(write),
                         &contact,
                     ),
                     None => self.record_cache(vec![write]),
@@ -395,8 +400,19 @@ impl Dispatcher {
     }
 }
 
+/// What a contact's record holds when nothing is known but what the CRM says.
+pub(super) fn read_record(found: &Found) -> ContactRecord {
+    ContactRecord {
+        schema: SCHEMA,
+        crm_id: found.crm_id.clone(),
+        own_key: found.own_key.clone(),
+        card: Card::from(found),
+        ..ContactRecord::default()
+    }
+}
+
 /// The one that carries our key, else the oldest (lowest id): always the same, whoever asks.
-fn choose<'a>(found: &'a [Found], own_key: &str) -> Option<&'a Found> {
+pub(super) fn choose<'a>(found: &'a [Found], own_key: &str) -> Option<&'a Found> {
     found
         .iter()
         .find(|found| found.own_key.as_deref() == Some(own_key))

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{EffectRef, EventRef, Job, JobId, News, Recorded, Recording, Stage};
+use super::state::{EffectRef, EventRef, Job, JobId, Learnt, Recorded, Recording, Stage};
 use super::{ContactWrite, DeadLetter, Dispatcher, Output, RecordingId};
 use crate::codes::Code;
 use crate::event::BadEvent;
@@ -34,7 +34,7 @@ impl Dispatcher {
         &mut self,
         ends: Vec<(EffectRef, EffectState)>,
         crm_id: Option<String>,
-        news: News,
+        news: Learnt,
         contact: &str,
     ) {
         let mut ledger = Vec::with_capacity(ends.len() + 1);
@@ -74,6 +74,7 @@ impl Dispatcher {
             id,
             ledger,
             contacts,
+            absent: Vec::new(),
         };
         self.recordings.insert(
             id,
@@ -228,6 +229,7 @@ impl Dispatcher {
             }
             Recorded::DeadEvent((lane, seq)) => self.settle(lane, seq),
             Recorded::Page { next } => self.page_stored(now, next),
+            Recorded::Wanted(alias) => self.wanted.done(now.tick, &alias),
             Recorded::Intent(_) | Recorded::Cache => {}
         }
         self.changed.extend(recording.contacts);

@@ -8,8 +8,10 @@ use crate::config::AccountConfig;
 use crate::event::ContentType;
 use crate::foreign::{PermitAsk, PermitReply, PermitSettle};
 use crate::lane::Lane;
+use crate::lookup::Person;
 use crate::quota::Advised;
 use crate::record::{ContactRecord, JournalRecord, LedgerRecord};
+use crate::time::WallTime;
 use crate::vendor::{Answer, HttpRequest, Vendor, WindowSpec};
 
 /// Bounds of one account's memory, per lane.
@@ -130,6 +132,8 @@ pub enum Input {
     PermitSettled(PermitSettle),
     /// Read the CRM's contacts into the cache.
     Warm,
+    /// A voice service asked for somebody the cache doesn't know: look them up. Answered by nothing but the cache.
+    Wanted(Person),
     /// The operator says that the account's trouble is over.
     Resume,
     /// Finish what is under way, start nothing, then [`Output::Stopped`].
@@ -178,6 +182,8 @@ pub enum Output {
         ledger: Vec<(String, LedgerRecord)>,
         /// For the contact bucket.
         contacts: Vec<ContactWrite>,
+        /// Aliases of nobody in the CRM, for the contact bucket too, where nobody has them.
+        absent: Vec<String>,
     },
     /// Store a dead letter with the event's original bytes; answer with [`Input::Recorded`].
     DeadLetter(DeadLetter),
@@ -226,6 +232,14 @@ pub enum Output {
         /// The answer.
         reply: PermitReply,
     },
+    /// All contacts of the CRM have been read and are stored: whoever isn't there was absent at this instant. Store that, for a
+    /// while; it is no loss if that fails.
+    Warmed {
+        /// When the reading began.
+        as_of: WallTime,
+        /// For whom that holds ([`crate::lookup::Person::kind`]): not for phones, when one in the CRM could not be read.
+        kinds: Vec<&'static str>,
+    },
     /// Everything is finished, after [`Input::Stop`].
     Stopped,
 }
@@ -237,7 +251,8 @@ pub struct ContactWrite {
     pub record: ContactRecord,
     /// Its aliases.
     pub aliases: Vec<String>,
-    /// Leave a record that is there already as it is (aliases are written all the same).
+    /// Whether it was read from the CRM: then what effects wrote stands against it ([`News`](crate::card::News)). Aliases
+    /// are written all the same.
     pub only_if_absent: bool,
 }
 

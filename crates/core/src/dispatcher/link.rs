@@ -5,7 +5,7 @@
 //! at that instant is not called back.
 
 use super::Dispatcher;
-use super::state::{EffectRef, JobId, News, Purpose};
+use super::state::{EffectRef, JobId, Learnt, Purpose};
 use crate::effect::{Field, Write};
 use crate::record::EffectState;
 use crate::time::WallTime;
@@ -21,7 +21,7 @@ impl Dispatcher {
         });
         if nothing_left {
             let ends = vec![(at, EffectState::Expired)];
-            self.record_ends(ends, None, News::default(), contact);
+            self.record_ends(ends, None, Learnt::default(), contact);
         }
         nothing_left
     }

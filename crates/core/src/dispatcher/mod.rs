@@ -26,6 +26,7 @@
 //! | `waiting` | updates that wait for their call's record |
 //! | `link` | links that expire before they can be written |
 //! | `warm` | reading all contacts of the CRM |
+//! | `lookup` | contacts that voice services ask for |
 //! | `send` | jobs to requests, permits, locks |
 //! | `answer` | what an answer means for the account, and whose it is |
 //! | `foreign` | permits for processes that are not Callflume; `desk`: what is remembered of them |
@@ -43,6 +44,7 @@ mod foreign;
 mod intake;
 mod io;
 mod link;
+mod lookup;
 mod origin;
 mod probe;
 mod send;
@@ -118,6 +120,10 @@ pub struct Dispatcher {
     begun_contacts: state::Memory<String, state::Begun>,
     /// Jobs with a link, by when it expires.
     links: BTreeSet<(WallTime, JobId)>,
+    /// Persons whom voice services asked for.
+    wanted: lookup::Wanted,
+    /// The reading of all contacts that is under way.
+    warming: warm::Warming,
     next_id: u64,
     in_flight: [usize; 2],
     failing: u32,
@@ -203,6 +209,8 @@ impl Dispatcher {
             begun: state::Memory::bounded(8_192),
             begun_contacts: state::Memory::bounded(8_192),
             links: BTreeSet::new(),
+            wanted: lookup::Wanted::default(),
+            warming: warm::Warming::default(),
             next_id: 0,
             in_flight: [0; 2],
             failing: 0,
@@ -247,6 +255,7 @@ impl Dispatcher {
             Input::PermitAsked { ask, wish } => self.permit_asked(now, ask, &wish),
             Input::PermitSettled(settle) => self.permit_settled(now, settle),
             Input::Warm => self.warm(now),
+            Input::Wanted(person) => self.want(now, &person),
             Input::Resume => {
                 self.failing = 0;
                 self.trouble = 0;

@@ -96,7 +96,10 @@ impl Dispatcher {
                 };
                 self.wrote(now, id, &effects, &field_at, &found);
             }
-            Purpose::Lookup { .. } | Purpose::Stamp | Purpose::Page { .. } => self.requeue(id),
+            Purpose::Lookup { .. }
+            | Purpose::Wanted { .. }
+            | Purpose::Stamp
+            | Purpose::Page { .. } => self.requeue(id),
         }
     }
 

@@ -167,6 +167,8 @@ pub(super) enum Purpose {
     Stamp,
     /// Read a page of all contacts.
     Page { after: Option<String> },
+    /// Look for somebody a voice service asked for; the item says whom.
+    Wanted { alias: String },
 }
 
 #[derive(Debug)]
@@ -225,13 +227,13 @@ pub(super) struct Sent {
 
 /// What is stored with the ends of effects.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct Learnt {
     pub(super) contacts: Vec<super::ContactWrite>,
     /// Where a record has come to be; see module `origin`.
     pub(super) origin: Option<(String, LedgerRecord)>,
 }
 
-impl News {
+impl Learnt {
     pub(super) fn of(contact: super::ContactWrite) -> Self {
         Self {
             contacts: vec![contact],
@@ -262,6 +264,8 @@ pub(super) enum Recorded {
     Page { next: Option<String> },
     /// That a request of class B is about to leave.
     Intent(super::RequestId),
+    /// What was found of somebody a voice service asked for.
+    Wanted(String),
     /// Nothing waits for it.
     Cache,
 }

@@ -4,21 +4,34 @@
 //! filling memory. Pages go to the bucket only: what it already knows of a contact (when which field was written) is
 //! more than a page says, and must not be hidden by it.
 
+use super::contacts::read_record;
 use super::state::{JobId, Purpose, Recorded};
-use super::{ContactWrite, Dispatcher};
+use super::{ContactWrite, Dispatcher, Output};
 use crate::codes;
 use crate::effect::Object;
 use crate::event::{ContactRef, Phone};
 use crate::lane::Lane;
-use crate::record::{ContactRecord, SCHEMA};
-use crate::time::Now;
+use crate::lookup;
+use crate::time::{Now, WallTime};
 use crate::vendor::{Found, Item, ItemOutcome, Verb};
+
+/// What a reading will be able to say of those it did not find.
+#[derive(Debug, Default)]
+pub(super) struct Warming {
+    since: WallTime,
+    /// A phone number in the CRM could not be read: whoever has it is there, but not found by it.
+    unread_phone: bool,
+}
 
 impl Dispatcher {
     /// Starts reading, unless it is under way.
     pub(super) fn warm(&mut self, now: Now) {
         if self.counters.warming == 0 {
             self.counters.warming = 1;
+            self.warming = Warming {
+                since: now.wall,
+                unread_phone: false,
+            };
             self.next_page(now, None);
         }
     }
@@ -50,6 +63,10 @@ impl Dispatcher {
                 self.finish_job(id);
                 self.counters.warmed += found.len() as u64;
                 let country = self.config.default_country.clone();
+                let typed = found.iter().flat_map(|found| &found.phones);
+                self.warming.unread_phone |= typed
+                    .filter(|typed| !typed.trim().is_empty())
+                    .any(|typed| Phone::typed(typed, country.as_deref()).is_none());
                 let writes: Vec<ContactWrite> = found
                     .iter()
                     .filter_map(|found| page_entry(found, country.as_deref()))
@@ -80,10 +97,18 @@ impl Dispatcher {
 
     /// A page is stored: on to the next, or the end.
     pub(super) fn page_stored(&mut self, now: Now, next: Option<String>) {
-        match next {
-            Some(after) => self.next_page(now, Some(after)),
-            None => self.counters.warming = 0,
+        if let Some(after) = next {
+            self.next_page(now, Some(after));
+            return;
         }
+        self.counters.warming = 0;
+        let kinds = if self.warming.unread_phone {
+            vec![lookup::EMAIL]
+        } else {
+            vec![lookup::EMAIL, lookup::PHONE]
+        };
+        let as_of = self.warming.since;
+        self.outputs.push_back(Output::Warmed { as_of, kinds });
     }
 }
 
@@ -110,14 +135,8 @@ fn page_entry(found: &Found, country: Option<&str>) -> Option<ContactWrite> {
     if aliases.is_empty() {
         return None;
     }
-    let record = ContactRecord {
-        schema: SCHEMA,
-        crm_id: found.crm_id.clone(),
-        own_key: found.own_key.clone(),
-        ..ContactRecord::default()
-    };
     Some(ContactWrite {
-        record,
+        record: read_record(found),
         aliases,
         only_if_absent: true,
     })

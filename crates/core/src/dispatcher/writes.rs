@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{EffectRef, JobId, News, Purpose, Resolution, Stage, Target, newer_fields};
+use super::state::{EffectRef, JobId, Learnt, Purpose, Resolution, Stage, Target, newer_fields};
 use super::{ContactWrite, Dispatcher};
 use crate::codes;
 use crate::effect::{Fields, Object, Write};
@@ -33,7 +33,7 @@ impl Dispatcher {
             self.record_ends(
                 vec![(at, EffectState::Done)],
                 Some(crm_id.to_owned()),
-                News::default(),
+                Learnt::default(),
                 contact,
             );
             self.stamp_if_needed(now, contact, crm_id);
@@ -43,7 +43,7 @@ impl Dispatcher {
             self.record_ends(
                 vec![(at, EffectState::Superseded)],
                 Some(crm_id.to_owned()),
-                News::default(),
+                Learnt::default(),
                 contact,
             );
             return;
@@ -282,7 +282,7 @@ impl Dispatcher {
         let Some(job) = self.finish_job(id) else {
             return;
         };
-        let mut news = News::default();
+        let mut news = Learnt::default();
         if job.object != Object::Contact {
             let record = (job.object, job.item.key);
             news.origin = self.originated(&record, crm_id.as_deref());
@@ -294,6 +294,7 @@ impl Dispatcher {
                 let held = record.field_at.entry(field.clone()).or_insert(*at);
                 *held = (*held).max(*at);
             }
+            record.card.take_written(&job.item.fields);
             if job.item.stamp {
                 record.own_key = Some(job.contact.clone());
             }

@@ -459,6 +459,7 @@ fn found(id: &str, person: &Person) -> Found {
         own_key: person.own_key.clone(),
         phones: person.phones.clone(),
         email: person.email.clone(),
+        ..Found::default()
     }
 }
 

@@ -10,6 +10,7 @@ mod foreign;
 mod intake;
 mod lanes;
 mod links;
+mod lookup;
 mod mapping;
 mod order;
 mod others;

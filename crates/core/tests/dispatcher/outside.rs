@@ -1,5 +1,6 @@
 //! What the dispatcher wants done, done: by broker, stores, network and CRM.
 
+use callflume_core::card::News;
 use callflume_core::dispatcher::{ContactWrite, Delivery, Input, Output, RequestId};
 use callflume_core::event::ContentType;
 use callflume_core::lane::Lane;
@@ -64,6 +65,7 @@ impl World {
             Output::AlertOver { code } => self.over.push(code),
             Output::Advice(advised) => self.advised.push(advised.advice),
             Output::PermitAnswered { ask, reply } => self.permit_answered(ask, reply),
+            Output::Warmed { as_of, kinds } => self.warmed.push((as_of, kinds)),
             Output::Stopped => self.stopped = true,
         }
     }
@@ -244,11 +246,17 @@ impl World {
                 id,
                 ledger,
                 contacts,
+                absent,
             } => {
                 let stored = self.stores(|world| {
                     world.ledger.extend(ledger);
                     for write in contacts {
                         world.store_contact(write);
+                    }
+                    for alias in absent {
+                        if !world.aliases.contains_key(&alias) {
+                            world.absent.push(alias);
+                        }
                     }
                 });
                 Some(Input::Recorded { id, stored })
@@ -272,12 +280,20 @@ impl World {
 
     fn store_contact(&mut self, write: ContactWrite) {
         let id = write.record.crm_id.clone();
+        let news = if write.only_if_absent {
+            News::Read
+        } else {
+            News::Written
+        };
+        let mut record = match self.contacts.get(&id) {
+            Some(stored) => write.record.onto(stored, news),
+            None => write.record,
+        };
+        record.called(&write.aliases);
         for alias in write.aliases {
             self.aliases.insert(alias, id.clone());
         }
-        if !write.only_if_absent || !self.contacts.contains_key(&id) {
-            self.contacts.insert(id, write.record);
-        }
+        self.contacts.insert(id, record);
     }
 
     /// Delivers what the pull that stands may bring.

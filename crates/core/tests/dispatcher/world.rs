@@ -101,6 +101,10 @@ pub(crate) struct World {
     pub(crate) ledger: BTreeMap<String, LedgerRecord>,
     pub(crate) contacts: BTreeMap<String, ContactRecord>,
     pub(crate) aliases: BTreeMap<String, String>,
+    /// Aliases stored as nobody's, in order.
+    pub(crate) absent: Vec<String>,
+    /// Readings of all contacts that ended.
+    pub(crate) warmed: Vec<(WallTime, Vec<&'static str>)>,
     pub(crate) journal: Option<JournalRecord>,
     pub(crate) floors: [u64; 2],
     pub(crate) acked: [BTreeSet<u64>; 2],
@@ -193,6 +197,8 @@ impl World {
             ledger: BTreeMap::new(),
             contacts: BTreeMap::new(),
             aliases: BTreeMap::new(),
+            absent: Vec::new(),
+            warmed: Vec::new(),
             journal: None,
             floors: [0, 0],
             acked: [BTreeSet::new(), BTreeSet::new()],

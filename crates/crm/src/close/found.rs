@@ -14,6 +14,7 @@ use super::fields::{DEAL_KEY_FIELD, KEY_FIELD, custom};
 use super::ids::{Person, Record};
 use super::search::address;
 use super::text::marker;
+use crate::names::of_full;
 use crate::settings::Settings;
 
 /// A contact in an answer, with all its addresses.
@@ -190,6 +191,7 @@ fn seen(settings: &Settings, document: &Map<String, Value>) -> Option<Vec<Seen>>
             continue;
         };
         let emails = texts(record, "emails", "email");
+        let (first_name, last_name) = of_full(said("name"));
         all.push(Seen {
             found: Found {
                 crm_id: person.id(),
@@ -200,6 +202,10 @@ fn seen(settings: &Settings, document: &Map<String, Value>) -> Option<Vec<Seen>>
                     .map(ToOwned::to_owned),
                 phones: texts(record, "phones", "phone"),
                 email: emails.first().cloned(),
+                first_name,
+                last_name,
+                // Close has none of contacts.
+                owner: None,
             },
             emails: emails.iter().map(|it| it.trim().to_lowercase()).collect(),
         });

@@ -215,5 +215,8 @@ fn found(record: &Value) -> Option<Found> {
             .filter_map(property)
             .collect(),
         email: property("email"),
+        first_name: property("firstname"),
+        last_name: property("lastname"),
+        owner: property("hubspot_owner_id"),
     })
 }

@@ -40,8 +40,16 @@ pub const OPTED_OUT_PROPERTY: &str = "callflume_opted_out";
 /// Sentiment of a call: `positive`, `neutral` or `negative`.
 pub const SENTIMENT_PROPERTY: &str = "callflume_sentiment";
 
-/// What of a contact is read to tell who it is.
-pub(crate) const CONTACT_PROPERTIES: [&str; 4] = [KEY_PROPERTY, "phone", "mobilephone", "email"];
+/// What of a contact is read to tell who it is, and to greet them.
+pub(crate) const CONTACT_PROPERTIES: [&str; 7] = [
+    KEY_PROPERTY,
+    "phone",
+    "mobilephone",
+    "email",
+    "firstname",
+    "lastname",
+    "hubspot_owner_id",
+];
 
 /// How a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use super::build::{PAGE, address};
 use super::fields::{CONTACT_KEY, DEAL_KEY};
 use super::instants::rfc3339_ms;
 use super::texts::{carries, key_in};
+use crate::names::of_full;
 use crate::settings::Settings;
 
 /// How far back, milliseconds, the newest persons must reach for one that isn't among them to be absent: longer than the
@@ -118,11 +119,18 @@ fn hit(verb: Verb, item: &Item, entry: &Value) -> Option<Found> {
         (Verb::ReadByEmail, None) if emails.is_empty() => asked,
         _ => emails.first().cloned(),
     };
+    let (first_name, last_name) = of_full(person.get("name").and_then(Value::as_str));
     Some(Found {
         crm_id,
         own_key: stamped.then(|| item.key.clone()),
         phones: strings("phones"),
         email,
+        first_name,
+        last_name,
+        owner: person
+            .get("owner")
+            .and_then(|owner| owner.get("id"))
+            .and_then(text),
     })
 }
 
@@ -173,6 +181,7 @@ fn listed(settings: &Settings, object: Object, record: &Value) -> Option<Found> 
         .iter()
         .find(|(_, primary)| *primary)
         .or_else(|| emails.first());
+    let (first_name, last_name) = of_full(record.get("name").and_then(Value::as_str));
     Some(Found {
         crm_id,
         own_key: own_key.map(ToOwned::to_owned),
@@ -181,6 +190,9 @@ fn listed(settings: &Settings, object: Object, record: &Value) -> Option<Found> 
             .map(|(value, _)| value)
             .collect(),
         email: email.map(|(value, _)| value.clone()),
+        first_name,
+        last_name,
+        owner: record.get("owner_id").and_then(text),
     })
 }
 

@@ -41,8 +41,8 @@ pub(crate) const KEY_MAX: usize = 64;
 /// hardly one takes more than a byte, so nobody there has a longer one.
 const EMAIL_MAX: usize = 140;
 
-/// What of a contact is read to tell who it is, beside our key.
-const CONTACT_FIELDS: &str = "Email,Phone,MobilePhone";
+/// What of a contact is read to tell who it is, beside our key, and what people who take its call want to know.
+const CONTACT_FIELDS: &str = "Email,Phone,MobilePhone,FirstName,LastName,OwnerId";
 
 /// Why an item can't be sent with this operation's verb.
 pub(crate) fn lack(

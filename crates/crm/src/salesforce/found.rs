@@ -103,5 +103,8 @@ fn found(key_name: &str, record: &Value) -> Option<Found> {
             .filter_map(field)
             .collect(),
         email: field("Email"),
+        first_name: field("FirstName"),
+        last_name: field("LastName"),
+        owner: field("OwnerId"),
     })
 }

@@ -324,7 +324,7 @@ fn look_ups_and_listings() {
     page.after = Some(id(2_000));
     let mut elsewhere = page.clone();
     elsewhere.after = Some("' OR Name != '".into());
-    const FROM: &str = "SELECT Id,Callflume_Key__c,Email,Phone,MobilePhone FROM Contact";
+    const FROM: &str = "SELECT Id,Callflume_Key__c,Email,Phone,MobilePhone,FirstName,LastName,OwnerId FROM Contact";
     for (operation, expect) in [
         (
             operation(Verb::ReadByKey, Object::Contact, 2),
