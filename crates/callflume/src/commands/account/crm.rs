@@ -76,8 +76,8 @@ impl Crm {
             pipedrive::NAME => self.pipedrive_findings(prepare).await,
             other => Err(Failure::coded(
                 codes::CONFIG_VALUE,
-                format!("`{other}` is no CRM this version speaks to"),
-                format!("use one of {}", callflume_crm::VENDORS.join(", ")),
+                format!("an account of `{other}` can't be checked by this version yet"),
+                "check its credential and fields in the CRM by hand; docs/crms.md says which",
             )),
         }
     }
