@@ -60,6 +60,11 @@ impl Respond for Answers {
                 .args(["-STOP", &pid.to_string()])
                 .status();
             assert!(halted.unwrap().success());
+            // The answer must not leave before the broker stands.
+            let since = Instant::now();
+            while callflume_testkit::runs(pid) && since.elapsed() < Duration::from_secs(30) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
         if let Some((status, body)) = &address.refuse {
             return ResponseTemplate::new(*status).set_body_json(body);
