@@ -66,27 +66,27 @@ impl Dispatcher {
     /// Starts what may start of an event: its first effect that hasn't ended, and those after it once its contact is
     /// known.
     fn start_effects(&mut self, now: Now, contact: &str, lane: Lane, seq: u64) {
-        let mut before: Vec<Record> = Vec::new();
-        let mut index = 0;
-        while let Some(work) = self
-            .lane(lane)
-            .events
-            .get(&seq)
-            .and_then(|state| state.effects.get(index))
-        {
-            let record = (work.effect.object, work.effect.key.clone());
-            let stage = work.stage;
-            let alone = before.is_empty();
-            if stage == Stage::Pending
-                && !before.contains(&record)
-                && (alone || self.is_known(contact))
-            {
+        for index in 0.. {
+            let Some((work, earlier)) = self.lanes[lane as usize]
+                .events
+                .get(&seq)
+                .and_then(|state| Some((state.effects.get(index)?, &state.effects[..index])))
+            else {
+                return;
+            };
+            let mut open = earlier
+                .iter()
+                .filter(|other| other.stage != Stage::Ended)
+                .peekable();
+            let effect = &work.effect;
+            let may = open.peek().is_none()
+                || self.is_known(contact)
+                    && open.all(|other| {
+                        (other.effect.object, &other.effect.key) != (effect.object, &effect.key)
+                    });
+            if may && work.stage == Stage::Pending {
                 self.start(now, contact, (lane, seq, index));
             }
-            if stage != Stage::Ended {
-                before.push(record);
-            }
-            index += 1;
         }
     }
 

@@ -76,14 +76,23 @@ impl Dispatcher {
             contacts,
             absent: Vec::new(),
         };
-        self.recordings.insert(
-            id,
-            Recording {
-                what,
-                contacts: touched,
-                output: output.clone(),
-            },
-        );
+        self.record(id, output, what, touched);
+    }
+
+    /// Has something stored, and remembers it until it surely is.
+    pub(super) fn record(
+        &mut self,
+        id: RecordingId,
+        output: Output,
+        what: Recorded,
+        contacts: BTreeSet<String>,
+    ) {
+        let recording = Recording {
+            what,
+            contacts,
+            output: output.clone(),
+        };
+        self.recordings.insert(id, recording);
         self.outputs.push_back(output);
     }
 
@@ -158,16 +167,7 @@ impl Dispatcher {
         contacts: BTreeSet<String>,
     ) {
         self.counters.dead += 1;
-        let output = Output::DeadLetter(letter);
-        self.recordings.insert(
-            id,
-            Recording {
-                what,
-                contacts,
-                output: output.clone(),
-            },
-        );
-        self.outputs.push_back(output);
+        self.record(id, Output::DeadLetter(letter), what, contacts);
     }
 
     pub(super) fn recorded(&mut self, now: Now, id: RecordingId, stored: bool) {

@@ -51,15 +51,7 @@ impl Dispatcher {
             .map(|(_, id)| *id)
             .collect();
         for id in expired {
-            let waits = self.jobs.get(&id).and_then(|job| {
-                let pool = self.pools.get(&(job.verb, job.object))?;
-                Some(pool.op.contains(&id) || pool.en.contains(&id))
-            });
-            if waits == Some(true) {
-                for pool in self.pools.values_mut() {
-                    pool.op.retain(|other| *other != id);
-                    pool.en.retain(|other| *other != id);
-                }
+            if self.take_out(id) {
                 self.drop_expired(id);
             }
         }
@@ -70,13 +62,13 @@ impl Dispatcher {
         let Some(job) = self.jobs.get(&id) else {
             return false;
         };
+        if job.url_expires_at.is_none_or(|at| at > self.wall) {
+            return false;
+        }
         let Purpose::Write { effects, .. } = job.purpose.clone() else {
             return false;
         };
-        let expired = job.url_expires_at.is_some_and(|at| at <= self.wall);
-        if expired {
-            self.start_over(id, &effects);
-        }
-        expired
+        self.start_over(id, &effects);
+        true
     }
 }

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contacts::{choose, read_record};
-use super::state::{JobId, Purpose, Recorded, Recording};
+use super::state::{JobId, Purpose, Recorded};
 use super::{ContactWrite, Dispatcher, Output};
 use crate::card::News;
 use crate::effect::Object;
@@ -158,14 +158,7 @@ impl Dispatcher {
             contacts,
             absent,
         };
-        self.recordings.insert(
-            id,
-            Recording {
-                what: Recorded::Wanted(alias.to_owned()),
-                contacts: BTreeSet::new(),
-                output: output.clone(),
-            },
-        );
-        self.outputs.push_back(output);
+        let what = Recorded::Wanted(alias.to_owned());
+        self.record(id, output, what, BTreeSet::new());
     }
 }

@@ -17,7 +17,7 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{Begun, EffectWork, JobId, Origin, Purpose, Record, Recorded};
+use super::state::{Begun, EffectWork, Origin, Purpose, Record, Recorded};
 use super::{Dispatcher, RequestId};
 use crate::effect::{Effect, Field, Object, Value, Write};
 use crate::event::Event;
@@ -77,19 +77,19 @@ impl Dispatcher {
         let quiet_at = now
             .tick
             .plus_ms(INTENT_MS + self.config.request_timeout_ms + LATE_ARRIVAL_MS);
-        match (origin, ledger.state, &ledger.crm_id) {
-            (Origin::Record(record), EffectState::Done, Some(crm_id)) => {
-                if self.ids.find(&record).is_none() && self.begun.find(&record).is_none() {
-                    self.ids.insert(record, crm_id.clone());
+        match origin {
+            Origin::Record(record) => {
+                if self.ids.find(&record).is_some() || self.begun.find(&record).is_some() {
+                    return;
                 }
-            }
-            (Origin::Record(record), ..) => {
-                if self.ids.find(&record).is_none() && self.begun.find(&record).is_none() {
+                if let (EffectState::Done, Some(crm_id)) = (ledger.state, &ledger.crm_id) {
+                    self.ids.insert(record, crm_id.clone());
+                } else {
                     let key = record.1.clone();
                     self.begun.insert(record, Begun { key, quiet_at });
                 }
             }
-            (Origin::Contact(alias), ..) => {
+            Origin::Contact(alias) => {
                 if self.begun_contacts.find(&alias).is_none()
                     && let Some(key) = ledger.own_key.clone()
                 {
@@ -228,18 +228,5 @@ impl Dispatcher {
                 self.begun_contacts.remove(alias);
             }
         }
-    }
-
-    /// Takes a queued job out of its pool until this instant.
-    pub(super) fn hold_until(&mut self, now: Now, id: JobId, at: Tick) {
-        if at <= now.tick {
-            return;
-        }
-        if let Some(job) = self.jobs.get(&id)
-            && let Some(pool) = self.pools.get_mut(&(job.verb, job.object))
-        {
-            pool.lane(job.lane).retain(|other| *other != id);
-        }
-        self.delay(now, id, at.since_ms(now.tick));
     }
 }

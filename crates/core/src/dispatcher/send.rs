@@ -100,15 +100,36 @@ impl Dispatcher {
 
     /// Makes a job operational: an operational effect waits for it.
     pub(super) fn promote(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get_mut(&id).filter(|job| job.lane == Lane::En) else {
+        if self.jobs.get(&id).is_none_or(|job| job.lane == Lane::Op) {
+            return;
+        }
+        let waited = self.take_out(id);
+        let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
         job.lane = Lane::Op;
-        if let Some(pool) = self.pools.get_mut(&(job.verb, job.object))
-            && let Some(place) = pool.en.iter().position(|other| *other == id)
-        {
-            pool.en.remove(place);
+        if waited && let Some(pool) = self.pools.get_mut(&(job.verb, job.object)) {
             pool.op.push_back(id);
+        }
+    }
+
+    /// Takes a job out of its pool; answers whether it waited there.
+    pub(super) fn take_out(&mut self, id: JobId) -> bool {
+        let Some(job) = self.jobs.get(&id) else {
+            return false;
+        };
+        let Some(pool) = self.pools.get_mut(&(job.verb, job.object)) else {
+            return false;
+        };
+        let queue = pool.lane(job.lane);
+        let place = queue.iter().position(|other| *other == id);
+        place.and_then(|place| queue.remove(place)).is_some()
+    }
+
+    /// Takes a queued job out of its pool until this instant.
+    pub(super) fn hold_until(&mut self, now: Now, id: JobId, at: Tick) {
+        if at > now.tick && self.take_out(id) {
+            self.delay(now, id, at.since_ms(now.tick));
         }
     }
 
