@@ -6,14 +6,15 @@
 //! included, has exactly one outcome per item; no refusal reason repeats a value that was sent.
 
 pub mod close;
+mod cut;
 mod headers;
 pub mod hubspot;
-mod names;
 pub mod oauth;
 pub mod pipedrive;
 pub mod salesforce;
 mod settings;
 pub mod setup;
+mod values;
 
 use std::sync::Arc;
 

@@ -29,7 +29,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) const fn ok(what: String) -> Self {
+    /// It is as it must be.
+    pub const fn ok(what: String) -> Self {
         Self {
             what,
             state: State::Ok,
@@ -38,11 +39,12 @@ impl Finding {
         }
     }
 
-    pub(crate) fn wrong(what: String, reason: String, remedy: &str) -> Self {
+    /// It isn't, for this reason.
+    pub fn wrong(what: String, reason: String, remedy: impl Into<String>) -> Self {
         Self {
             what,
             state: State::Wrong(reason),
-            remedy: remedy.to_owned(),
+            remedy: remedy.into(),
             repair: None,
         }
     }

@@ -183,6 +183,14 @@ impl ContactRef {
     }
 }
 
+/// First and last name in a full name: the last word is the last name, one word alone a first name. None in a blank one.
+pub fn name_parts(full: &str) -> Option<(&str, Option<&str>)> {
+    let name = full.trim();
+    let parts = name.rsplit_once(' ');
+    let parts = parts.map_or((name, None), |(first, last)| (first.trim(), Some(last)));
+    (!name.is_empty()).then_some(parts)
+}
+
 fn alias(kind: AliasKind, value: &str) -> String {
     let prefix = match kind {
         AliasKind::Key => 'k',
@@ -198,6 +206,19 @@ fn alias(kind: AliasKind, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_word_of_a_name_is_the_last_name() {
+        for (full, expect) in [
+            (" Mira  Holm ", Some(("Mira", Some("Holm")))),
+            ("Ana María Roe", Some(("Ana María", Some("Roe")))),
+            ("Mira", Some(("Mira", None))),
+            ("  ", None),
+            ("", None),
+        ] {
+            assert_eq!(name_parts(full), expect, "{full:?}");
+        }
+    }
 
     #[test]
     fn numbers_are_read_as_e164_or_not_at_all() {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use contact::{ContactRef, Phone};
+pub use contact::{ContactRef, Phone, name_parts};
 pub(crate) use id::hex_prefix;
 pub use id::{EventId, IdInput, body_digest};
 pub use wire::{BadEvent, ContentType, decode, encode};

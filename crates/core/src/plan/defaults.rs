@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::own_key;
 use crate::codes;
 use crate::effect::{self, DISPOSITIONS, Effect, Field, Fields, Object, Value, Write};
-use crate::event::{BadEvent, Event, Phone};
+use crate::event::{BadEvent, Event, Phone, name_parts};
 use crate::time::WallTime;
 
 /// What each kind writes when the account's mapping doesn't say otherwise:
@@ -206,16 +206,7 @@ pub fn contact_base_fields(event: &Event) -> Fields {
     if let Some(email) = event.contact.email() {
         fields.insert(Field::Email, Value::Text(email));
     }
-    if let Some(name) = event
-        .contact
-        .name
-        .as_deref()
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-    {
-        let (first, last) = name
-            .rsplit_once(' ')
-            .map_or((name, None), |(first, last)| (first.trim(), Some(last)));
+    if let Some((first, last)) = event.contact.name.as_deref().and_then(name_parts) {
         fields.insert(Field::FirstName, Value::Text(first.to_owned()));
         if let Some(last) = last {
             fields.insert(Field::LastName, Value::Text(last.to_owned()));

@@ -17,6 +17,7 @@ use super::lack::Lack;
 use super::limits::{CONTACT_UPDATE, SEARCH, group};
 use super::search;
 use crate::settings::Settings;
+use crate::values::address;
 
 /// Records per page of a listing: Close's default, which every resource allows.
 pub(crate) const PAGE: usize = 100;
@@ -113,7 +114,7 @@ fn look_up(settings: &Settings, operation: &Operation, item: &Item) -> Result<Ht
     }
     match operation.verb {
         Verb::ReadByKey if item.key.is_empty() => return Err(Lack::Refused("the item has no key")),
-        Verb::ReadByEmail if search::address(item).is_none() => {
+        Verb::ReadByEmail if address(item).is_none() => {
             return Err(Lack::Refused("the item has no e-mail address"));
         }
         Verb::SearchByPhone if item.phone.is_none() => {

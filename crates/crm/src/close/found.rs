@@ -12,10 +12,9 @@ use serde_json::{Map, Value};
 use super::build::{BY_SEARCH, skip};
 use super::fields::{DEAL_KEY_FIELD, KEY_FIELD, custom};
 use super::ids::{Person, Record};
-use super::search::address;
 use super::text::marker;
-use crate::names::of_full;
 use crate::settings::Settings;
+use crate::values::{address, names_in};
 
 /// A contact in an answer, with all its addresses.
 struct Seen {
@@ -191,7 +190,7 @@ fn seen(settings: &Settings, document: &Map<String, Value>) -> Option<Vec<Seen>>
             continue;
         };
         let emails = texts(record, "emails", "email");
-        let (first_name, last_name) = of_full(said("name"));
+        let (first_name, last_name) = names_in(said("name"));
         all.push(Seen {
             found: Found {
                 crm_id: person.id(),

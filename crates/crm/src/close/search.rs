@@ -11,19 +11,12 @@ use serde_json::{Value, json};
 
 use super::fields::{KEY_FIELD, custom};
 use crate::settings::Settings;
+use crate::values::address;
 
 /// Most contacts of one search that are returned: more than are asked for, for one number may have several.
 pub(crate) const SEARCH_RESULTS: usize = 100;
 /// In a contact's fields, everything that tells who it is, but for our key.
 pub(crate) const CONTACT_FIELDS: [&str; 5] = ["id", "lead_id", "name", "emails", "phones"];
-
-/// An item's e-mail address as it is compared: in lower case, without blanks around it.
-pub(crate) fn address(item: &Item) -> Option<String> {
-    item.email
-        .as_deref()
-        .map(|email| email.trim().to_lowercase())
-        .filter(|email| !email.is_empty())
-}
 
 /// The search for these items. `operation` is a look-up, or a probe for our key.
 pub(crate) fn body(settings: &Settings, operation: &Operation, items: &[&Item]) -> Value {

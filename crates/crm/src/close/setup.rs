@@ -62,7 +62,7 @@ pub fn credential_request() -> HttpRequest {
 pub fn credential(answer: &Answer) -> Finding {
     let what = "credential".to_owned();
     match document(&what, answer) {
-        Ok(document) if document.get("id").and_then(Value::as_str).is_some() => ok(what),
+        Ok(document) if document.get("id").and_then(Value::as_str).is_some() => Finding::ok(what),
         Ok(_) => unreadable(what),
         Err(finding) => *finding,
     }
@@ -119,7 +119,7 @@ fn field(settings: &Settings, spec: &FieldSpec, existing: &[Value]) -> Finding {
             .iter()
             .find(|record| said(record, "name").as_deref() == Some(spec.name));
         return match by_name.and_then(|record| said(record, "id")) {
-            Some(id) => wrong(
+            Some(id) => Finding::wrong(
                 what,
                 "the configuration doesn't name its id".to_owned(),
                 line(spec, &id),
@@ -139,7 +139,7 @@ fn field(settings: &Settings, spec: &FieldSpec, existing: &[Value]) -> Finding {
         .iter()
         .find(|record| is_custom_field(id) && said(record, "id").as_deref() == Some(id));
     match found {
-        None => wrong(
+        None => Finding::wrong(
             what,
             format!("Close has no custom field `{id}` there"),
             format!(
@@ -147,7 +147,7 @@ fn field(settings: &Settings, spec: &FieldSpec, existing: &[Value]) -> Finding {
                 spec.keeps
             ),
         ),
-        Some(record) if said(record, "type").as_deref() != Some("text") => wrong(
+        Some(record) if said(record, "type").as_deref() != Some("text") => Finding::wrong(
             what,
             "its type is not `text`".to_owned(),
             "set its type to text in Close, or name another field".to_owned(),
@@ -158,13 +158,13 @@ fn field(settings: &Settings, spec: &FieldSpec, existing: &[Value]) -> Finding {
                 .and_then(Value::as_bool)
                 == Some(true) =>
         {
-            wrong(
+            Finding::wrong(
                 what,
                 "it takes several values".to_owned(),
                 "let it take one value in Close, or name another field".to_owned(),
             )
         }
-        Some(_) => ok(what),
+        Some(_) => Finding::ok(what),
     }
 }
 
@@ -179,7 +179,7 @@ pub fn repaired(missing: &Finding, answer: &Answer) -> Finding {
     };
     match document(&what, answer) {
         Ok(document) => match document.get("id").and_then(Value::as_str) {
-            Some(id) => wrong(
+            Some(id) => Finding::wrong(
                 what,
                 "made; the configuration doesn't name its id yet".to_owned(),
                 line(spec, id),
@@ -227,26 +227,8 @@ fn document(what: &str, answer: &Answer) -> Result<Value, Box<Finding>> {
     }
 }
 
-const fn ok(what: String) -> Finding {
-    Finding {
-        what,
-        state: State::Ok,
-        remedy: String::new(),
-        repair: None,
-    }
-}
-
-const fn wrong(what: String, reason: String, remedy: String) -> Finding {
-    Finding {
-        what,
-        state: State::Wrong(reason),
-        remedy,
-        repair: None,
-    }
-}
-
 fn unreadable(what: String) -> Finding {
-    wrong(
+    Finding::wrong(
         what,
         "the answer could not be understood".to_owned(),
         "check that the account's base address is Close's".to_owned(),
@@ -256,7 +238,7 @@ fn unreadable(what: String) -> Finding {
 /// A request that didn't succeed, with what to do about it.
 fn trouble(what: String, answer: &Answer) -> Finding {
     let Answer::Response { status, body, .. } = answer else {
-        return wrong(
+        return Finding::wrong(
             what,
             "Close did not answer".to_owned(),
             "check the network and the account's base address, then try again".to_owned(),
@@ -282,5 +264,5 @@ fn trouble(what: String, answer: &Answer) -> Finding {
         500.. => "Close is failing: try again later",
         _ => "see the reason",
     };
-    wrong(what, reason, remedy.to_owned())
+    Finding::wrong(what, reason, remedy.to_owned())
 }

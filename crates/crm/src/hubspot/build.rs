@@ -14,6 +14,7 @@ use super::numbers::national;
 use super::paths::{objects, percent_encoded};
 use super::properties::{CONTACT_PROPERTIES, KEY_PROPERTY, write};
 use crate::settings::Settings;
+use crate::values::address;
 
 /// Contacts per page of a listing.
 const PAGE: usize = 100;
@@ -42,14 +43,6 @@ pub(crate) fn lack(verb: Verb, item: &Item) -> Option<&'static str> {
         }
         _ => None,
     }
-}
-
-/// An item's e-mail address as HubSpot keeps it: in lower case, without blanks around it.
-pub(crate) fn address(item: &Item) -> Option<String> {
-    item.email
-        .as_deref()
-        .map(|email| email.trim().to_lowercase())
-        .filter(|email| !email.is_empty())
 }
 
 /// The request for an operation.

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use callflume_core::vendor::{AccountSignal, Found, Interpretation, Item, ItemOutcome, Operation};
 use serde_json::{Map, Value};
 
-use super::build::address;
 use super::executed::{errors, results};
 use super::interpret::{signal, whole};
 use super::properties::KEY_PROPERTY;
 use super::refusal::{Kind, Refusal, text};
+use crate::values::address;
 
 pub(crate) fn listed(
     operation: &Operation,

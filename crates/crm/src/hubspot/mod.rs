@@ -4,7 +4,6 @@
 //! every write may be resent blindly: an upsert or update repeats itself, a create answers with a conflict.
 
 mod build;
-mod cut;
 mod executed;
 mod found;
 mod interpret;

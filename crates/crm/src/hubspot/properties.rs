@@ -28,10 +28,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use callflume_core::effect::{Field, Fields, Object, Value};
+use callflume_core::effect::{Field, Fields, Object};
 
-use super::cut::{TEXT_MAX, TITLE_MAX, cut};
+use crate::cut::cut;
 use crate::settings::Settings;
+use crate::values::plain;
+
+/// Longest title, UTF-16 units (HubSpot counts as Java does).
+pub(crate) const TITLE_MAX: usize = 255;
+/// Longest body of a note, call or task, UTF-16 units.
+pub(crate) const TEXT_MAX: usize = 65_536;
 
 /// Our key of a record, on every object; a unique property that `account prepare` makes.
 pub const KEY_PROPERTY: &str = "callflume_key";
@@ -176,19 +182,10 @@ fn disposition<'a>(settings: &'a Settings, name: &str) -> Option<(&'static str, 
         .map(|(_, status, default)| (*status, settings.disposition(name).or(*default)))
 }
 
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        Value::At(at) => at.0.to_string(),
-        Value::DurationMs(ms) => ms.to_string(),
-        Value::Flag(flag) => flag.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use callflume_core::effect::DISPOSITIONS;
+    use callflume_core::effect::{DISPOSITIONS, Value};
     use callflume_core::time::WallTime;
 
     fn text(value: &str) -> Value {

@@ -224,7 +224,7 @@ fn property(settings: &Settings, spec: PropertySpec, existing: &[Value]) -> Find
         return Finding::wrong(
             what,
             "its type is not `string`".to_owned(),
-            &format!("rename or delete that property in HubSpot, then {PREPARE}"),
+            format!("rename or delete that property in HubSpot, then {PREPARE}"),
         );
     }
     let unique = found.get("hasUniqueValue").and_then(Value::as_bool);
@@ -232,7 +232,7 @@ fn property(settings: &Settings, spec: PropertySpec, existing: &[Value]) -> Find
         return Finding::wrong(
             what,
             "its values are not unique".to_owned(),
-            &format!("HubSpot can't make it unique afterwards: delete it there, then {PREPARE}"),
+            format!("HubSpot can't make it unique afterwards: delete it there, then {PREPARE}"),
         );
     }
     Finding::ok(what)

@@ -10,6 +10,7 @@ use super::fields::{CONTACT_KEY, DEAL_KEY, OPTED_OUT, Type, own_field};
 use super::instants::{date_and_time, hours_and_minutes, spelled};
 use super::texts::{line, note};
 use crate::settings::Settings;
+use crate::values::plain;
 
 /// Why a record can't be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -357,13 +358,4 @@ fn number(text: &str) -> Option<Number> {
         return Some(whole.into());
     }
     Number::from_f64(text.parse().ok()?)
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        Value::At(at) => at.0.to_string(),
-        Value::DurationMs(ms) => ms.to_string(),
-        Value::Flag(flag) => flag.to_string(),
-    }
 }

@@ -16,20 +16,13 @@ use super::bodies::{Mode, Obstacle, body, custom_key, person};
 use super::fields::{CONTACT_KEY, DEAL_KEY};
 use super::paths::{me, percent_encoded, records};
 use crate::settings::Settings;
+use crate::values::address;
 
 /// Most records on a page, of both versions.
 pub(crate) const PAGE: usize = 500;
 
 /// How many of a number's digits are searched for.
 const TERM_DIGITS: usize = 4;
-
-/// An item's e-mail address, in lower case and without blanks around it.
-pub(crate) fn address(item: &Item) -> Option<String> {
-    item.email
-        .as_deref()
-        .map(|email| email.trim().to_lowercase())
-        .filter(|email| !email.is_empty())
-}
 
 /// The request for an operation.
 pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest {

@@ -7,12 +7,12 @@ use callflume_core::effect::Object;
 use callflume_core::vendor::{Found, Item, ItemOutcome, Operation, Verb};
 use serde_json::{Map, Value};
 
-use super::build::{PAGE, address};
+use super::build::PAGE;
 use super::fields::{CONTACT_KEY, DEAL_KEY};
 use super::instants::rfc3339_ms;
 use super::texts::{carries, key_in};
-use crate::names::of_full;
 use crate::settings::Settings;
+use crate::values::{address, names_in};
 
 /// How far back, milliseconds, the newest persons must reach for one that isn't among them to be absent: longer than the
 /// search index lags, in which a person made earlier was looked for before. More than [`PAGE`] new persons in this time
@@ -119,7 +119,7 @@ fn hit(verb: Verb, item: &Item, entry: &Value) -> Option<Found> {
         (Verb::ReadByEmail, None) if emails.is_empty() => asked,
         _ => emails.first().cloned(),
     };
-    let (first_name, last_name) = of_full(person.get("name").and_then(Value::as_str));
+    let (first_name, last_name) = names_in(person.get("name").and_then(Value::as_str));
     Some(Found {
         crm_id,
         own_key: stamped.then(|| item.key.clone()),
@@ -181,7 +181,7 @@ fn listed(settings: &Settings, object: Object, record: &Value) -> Option<Found> 
         .iter()
         .find(|(_, primary)| *primary)
         .or_else(|| emails.first());
-    let (first_name, last_name) = of_full(record.get("name").and_then(Value::as_str));
+    let (first_name, last_name) = names_in(record.get("name").and_then(Value::as_str));
     Some(Found {
         crm_id,
         own_key: own_key.map(ToOwned::to_owned),

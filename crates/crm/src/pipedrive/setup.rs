@@ -120,14 +120,14 @@ pub fn account(answer: &Answer) -> Result<AccountDetails, Box<Finding>> {
 pub fn may_prepare(account: &AccountDetails) -> Finding {
     let what = "permission to make custom fields".to_owned();
     if account.administrator == Some(false) {
-        return wrong(
+        return Finding::wrong(
             what,
             "the credential's user is no administrator".to_owned(),
             "prepare with an administrator's API token once; the running service doesn't need it"
                 .to_owned(),
         );
     }
-    ok(what)
+    Finding::ok(what)
 }
 
 /// Compares the scopes that a token reply names (`scope`, separated by commas or blanks) with those needed; with `prepare`
@@ -141,7 +141,7 @@ pub fn scopes(granted: &str, prepare: bool) -> Vec<Finding> {
         .map(|scope| {
             let what = format!("scope {scope}");
             if granted.contains(scope) {
-                ok(what)
+                Finding::ok(what)
             } else {
                 Finding {
                     what,
@@ -208,7 +208,7 @@ fn field(settings: &Settings, spec: FieldSpec, existing: &[Value]) -> Finding {
     };
     let Some(found) = found else {
         return if configured.is_some() {
-            wrong(
+            Finding::wrong(
                 what,
                 "there is no field with the key that the configuration gives".to_owned(),
                 format!(
@@ -222,14 +222,14 @@ fn field(settings: &Settings, spec: FieldSpec, existing: &[Value]) -> Finding {
     };
     let kind = found.get("field_type").and_then(Value::as_str);
     if !kind.is_some_and(|kind| TEXT_TYPES.contains(&kind)) {
-        return wrong(
+        return Finding::wrong(
             what,
             "its type holds no text".to_owned(),
             format!("rename or delete that field in Pipedrive, then {PREPARE}"),
         );
     }
     match (configured, code(found)) {
-        (Some(_), _) => ok(what),
+        (Some(_), _) => Finding::ok(what),
         (None, Some(key)) => unconfigured(spec, &key),
         (None, None) => unreadable(&what),
     }
@@ -278,7 +278,7 @@ fn what(spec: FieldSpec) -> String {
 }
 
 fn unconfigured(spec: FieldSpec, key: &str) -> Finding {
-    wrong(
+    Finding::wrong(
         what(spec),
         "it is there, but the configuration doesn't give its key".to_owned(),
         format!(
@@ -310,7 +310,7 @@ fn listing(object: Object, answer: &Answer) -> Result<Vec<Value>, Box<Finding>> 
         .and_then(text)
         .is_some();
     match document.get("data") {
-        Some(Value::Array(_)) if more => Err(Box::new(wrong(
+        Some(Value::Array(_)) if more => Err(Box::new(Finding::wrong(
             what,
             format!("there are more than {PAGE}"),
             "give the keys of our fields in the account's `custom_fields` by hand".to_owned(),
@@ -335,26 +335,8 @@ fn document(what: &str, answer: &Answer) -> Result<Value, Box<Finding>> {
     }
 }
 
-fn ok(what: String) -> Finding {
-    Finding {
-        what,
-        state: State::Ok,
-        remedy: String::new(),
-        repair: None,
-    }
-}
-
-fn wrong(what: String, reason: String, remedy: String) -> Finding {
-    Finding {
-        what,
-        state: State::Wrong(reason),
-        remedy,
-        repair: None,
-    }
-}
-
 fn unreadable(what: &str) -> Finding {
-    wrong(
+    Finding::wrong(
         what.to_owned(),
         "the answer could not be understood".to_owned(),
         "check that the account's base address is Pipedrive's".to_owned(),
@@ -365,7 +347,7 @@ fn unreadable(what: &str) -> Finding {
 fn trouble(what: &str, answer: &Answer) -> Finding {
     let what = what.to_owned();
     let Answer::Response { status, body, .. } = answer else {
-        return wrong(
+        return Finding::wrong(
             what,
             "Pipedrive did not answer".to_owned(),
             "check the network and the account's base address, then try again".to_owned(),
@@ -386,5 +368,5 @@ fn trouble(what: &str, answer: &Answer) -> Finding {
         (500.., _) => "Pipedrive is failing: try again later",
         _ => "see the reason",
     };
-    wrong(what, reason, remedy.to_owned())
+    Finding::wrong(what, reason, remedy.to_owned())
 }

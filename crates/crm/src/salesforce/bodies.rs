@@ -20,6 +20,7 @@ use super::paths::is_id;
 use super::texts::{LINE_MAX, description, line};
 use crate::pipedrive::instants::{date_and_time, spelled};
 use crate::settings::Settings;
+use crate::values::plain;
 
 /// When a deal of which nobody said so closes.
 pub const CLOSE_DATE: &str = "2099-12-31";
@@ -309,13 +310,4 @@ fn capitalised(text: &str) -> String {
         .next()
         .map(|first| first.to_uppercase().chain(chars).collect())
         .unwrap_or_default()
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        Value::At(at) => at.0.to_string(),
-        Value::DurationMs(ms) => ms.to_string(),
-        Value::Flag(flag) => flag.to_string(),
-    }
 }

@@ -31,6 +31,7 @@ use super::fields::key_field;
 use super::paths::{base, is_id, percent_encoded, sobject};
 use super::soql::{PAGE, is_one_of, literal, path, phone_pattern};
 use crate::settings::Settings;
+use crate::values::address;
 
 /// Longest address of a request, bytes; the rest of the 16,384 is for the headers, of which the token is the longest.
 pub const URI_MAX: usize = 14_000;
@@ -101,14 +102,6 @@ pub(crate) fn sent<'a>(settings: &Settings, operation: &'a Operation) -> Vec<&'a
         .iter()
         .filter(|item| lack(settings, operation, item).is_none() && !is_nowhere(operation, item))
         .collect()
-}
-
-/// An item's e-mail address, in lower case and without blanks around it.
-pub(crate) fn address(item: &Item) -> Option<String> {
-    item.email
-        .as_deref()
-        .map(|email| email.trim().to_lowercase())
-        .filter(|email| !email.is_empty())
 }
 
 /// The request for an operation. In place of one that would carry nothing goes a question for the limits, which writes

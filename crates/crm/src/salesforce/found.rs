@@ -5,11 +5,11 @@
 use callflume_core::vendor::{Found, Item, ItemOutcome, Operation, Verb};
 use serde_json::Value;
 
-use super::build::address;
 use super::fields::key_field;
 use super::paths::is_id;
 use super::soql::PAGE;
 use crate::settings::Settings;
+use crate::values::address;
 
 /// What a query found.
 pub(crate) struct Page {

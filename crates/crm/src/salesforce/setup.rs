@@ -66,7 +66,7 @@ pub fn org_limits(answer: &Answer) -> Result<OrgLimits, Box<Finding>> {
 pub fn scopes(granted: &str) -> Finding {
     let what = "scope api".to_owned();
     if granted.split(' ').any(|scope| SCOPES.contains(&scope)) {
-        return ok(what);
+        return Finding::ok(what);
     }
     Finding {
         what,
@@ -123,7 +123,8 @@ fn field(settings: &Settings, spec: FieldSpec, existing: &[Value]) -> Finding {
         "rename or delete that field in Salesforce, or name another as `custom_fields.{}`, then {PREPARE}",
         spec.keeps
     );
-    let wrong = |reason: &str, remedy: String| wrong(what.clone(), reason.to_owned(), remedy);
+    let wrong =
+        |reason: &str, remedy: String| Finding::wrong(what.clone(), reason.to_owned(), remedy);
     match spec.holds {
         Holds::Key if kind != "string" => wrong("its type is not text", replace),
         Holds::Line | Holds::Text if !matches!(kind, "string" | "textarea" | "url") => {
@@ -136,7 +137,7 @@ fn field(settings: &Settings, spec: FieldSpec, existing: &[Value]) -> Finding {
         _ if !(is("createable") && is("updateable")) => {
             wrong("the credential's user may not write it", SHOW.to_owned())
         }
-        _ => ok(what),
+        _ => Finding::ok(what),
     }
 }
 
@@ -155,9 +156,9 @@ fn own_fields(object: Object, names: &[&str], existing: &[Value]) -> Finding {
         .copied()
         .collect();
     if locked.is_empty() {
-        return ok(what);
+        return Finding::ok(what);
     }
-    wrong(
+    Finding::wrong(
         what,
         format!(
             "the credential's user may not see or write {}",
@@ -244,13 +245,13 @@ pub fn repaired(missing: &Finding, answer: &Answer) -> Finding {
     let refusal = Refusal::of_body(&body);
     let there = *status == 400 && refusal.is_some_and(|it| it.has_code("DUPLICATE_DEVELOPER_NAME"));
     if made {
-        wrong(
+        Finding::wrong(
             what,
             "made; the credential's user may not see it yet".to_owned(),
             SHOW.to_owned(),
         )
     } else if there {
-        wrong(
+        Finding::wrong(
             what,
             "it is there, but the credential's user may not see it".to_owned(),
             SHOW.to_owned(),
@@ -274,26 +275,8 @@ fn document(what: &str, answer: &Answer) -> Result<Value, Box<Finding>> {
     }
 }
 
-const fn ok(what: String) -> Finding {
-    Finding {
-        what,
-        state: State::Ok,
-        remedy: String::new(),
-        repair: None,
-    }
-}
-
-const fn wrong(what: String, reason: String, remedy: String) -> Finding {
-    Finding {
-        what,
-        state: State::Wrong(reason),
-        remedy,
-        repair: None,
-    }
-}
-
 fn unreadable(what: String) -> Finding {
-    wrong(
+    Finding::wrong(
         what,
         "the answer could not be understood".to_owned(),
         "check that the account's base address is the org's own, `https://<domain>.my.salesforce.com`".to_owned(),
@@ -303,7 +286,7 @@ fn unreadable(what: String) -> Finding {
 /// A request that didn't succeed, with what to do about it.
 fn trouble(what: String, answer: &Answer) -> Finding {
     let Answer::Response { status, body, .. } = answer else {
-        return wrong(
+        return Finding::wrong(
             what,
             "Salesforce did not answer".to_owned(),
             "check the network and the account's base address, then try again".to_owned(),
@@ -323,5 +306,5 @@ fn trouble(what: String, answer: &Answer) -> Finding {
         500.. => "Salesforce is failing: try again later",
         _ => "see the reason",
     };
-    wrong(what, reason, remedy.to_owned())
+    Finding::wrong(what, reason, remedy.to_owned())
 }

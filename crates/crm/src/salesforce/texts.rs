@@ -3,20 +3,19 @@
 //! A text that is too long is cut at a character and marked, never refused: most of a transcript is worth more than none.
 //! Lengths are counted in UTF-16 units, which is never less than what Salesforce counts.
 
+use crate::cut::cut;
+
 /// Longest `Subject`, `CallDisposition`, `CallObject`, and text field of ours.
 pub(crate) const LINE_MAX: usize = 255;
 /// Longest `Description` of a task.
 pub(crate) const TEXT_MAX: usize = 32_000;
-/// Ends a text that was cut.
-pub(crate) const CUT_MARK: &str = " […]";
-
 /// One line: no control characters, no blanks around it, at most `max` units.
 pub(crate) fn line(text: &str, max: usize) -> String {
     let flat: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    cut(flat.trim(), max)
+    cut(flat.trim().to_owned(), max)
 }
 
 /// A text with lines of facts below it, at most [`TEXT_MAX`] units; of the two the text is cut. Empty if both are.
@@ -30,14 +29,14 @@ pub(crate) fn description(text: &str, facts: &[String]) -> String {
             c => c,
         })
         .collect();
-    let facts = cut(&facts.join("\n"), TEXT_MAX / 4);
+    let facts = cut(facts.join("\n"), TEXT_MAX / 4);
     let text = text.trim();
     match (text.is_empty(), facts.is_empty()) {
         (true, _) => facts,
-        (false, true) => cut(text, TEXT_MAX),
+        (false, true) => cut(text.to_owned(), TEXT_MAX),
         (false, false) => {
             let room = TEXT_MAX - units(&facts) - 2;
-            format!("{}\n\n{facts}", cut(text, room))
+            format!("{}\n\n{facts}", cut(text.to_owned(), room))
         }
     }
 }
@@ -46,29 +45,10 @@ fn units(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// The text, or its beginning and [`CUT_MARK`].
-fn cut(text: &str, max: usize) -> String {
-    // A character has no more UTF-16 units than UTF-8 bytes.
-    if text.len() <= max || units(text) <= max {
-        return text.to_owned();
-    }
-    let room = max - units(CUT_MARK);
-    let mut kept = String::new();
-    let mut used = 0;
-    for c in text.chars() {
-        used += c.len_utf16();
-        if used > room {
-            break;
-        }
-        kept.push(c);
-    }
-    kept.push_str(CUT_MARK);
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cut::CUT_MARK;
 
     #[test]
     fn lines_are_flat_and_cut_between_characters() {

@@ -1,7 +1,7 @@
 //! What is asked of Pipedrive.
 
 use callflume_crm::pipedrive::setup;
-use callflume_crm::setup::{Finding, State};
+use callflume_crm::setup::Finding;
 
 use super::crm::Crm;
 use crate::failure::Failure;
@@ -14,12 +14,7 @@ impl Crm {
         let answer = self.first("credential", &setup::account_request()).await?;
         let mut findings = match setup::account(&answer) {
             Ok(details) => {
-                let mut findings = vec![Finding {
-                    what: "credential".to_owned(),
-                    state: State::Ok,
-                    remedy: String::new(),
-                    repair: None,
-                }];
+                let mut findings = vec![Finding::ok("credential".to_owned())];
                 // A token of OAuth has scopes in place of its user's permissions.
                 if prepare && !self.settings.oauth() {
                     findings.push(setup::may_prepare(&details));

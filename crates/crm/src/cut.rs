@@ -1,11 +1,7 @@
-//! Texts within HubSpot's lengths.
+//! Texts within a length in UTF-16 units, as HubSpot counts them; never less than what Salesforce counts.
 //!
 //! A text that is too long is cut and marked rather than refused: most of a transcript is worth more than none.
 
-/// Longest title, UTF-16 units (HubSpot counts as Java does).
-pub(crate) const TITLE_MAX: usize = 255;
-/// Longest body of a note, call or task, UTF-16 units.
-pub(crate) const TEXT_MAX: usize = 65_536;
 /// Ends a text that was cut.
 pub(crate) const CUT_MARK: &str = " […]";
 
@@ -32,6 +28,8 @@ pub(crate) fn cut(text: String, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const TITLE_MAX: usize = 255;
 
     #[test]
     fn long_texts_are_cut_between_characters_and_marked() {
