@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use accounts::{AccountCrm, Accounts};
 pub use durations::{DurationPreset, Durations};
 pub use error::{OnlyVirtual, ScenarioError};
-pub use fault::{FaultAction, FaultSpec, Hits, ThrottlePolicy};
+pub use fault::{FaultAction, FaultSpec, ThrottlePolicy};
 
 /// The token that every scenario's account accepts.
 pub const TOKEN: &str = "sim-token";

@@ -3,6 +3,8 @@
 //! Close's text for a credential that is refused isn't documented. A refresh token is used once: the reply has the next
 //! one, as OAuth servers that rotate do (chosen).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 
 use serde_json::json;
@@ -10,7 +12,6 @@ use serde_json::json;
 use super::Close;
 use super::config::{ApiKey, SetupError};
 use super::replies::Refusal;
-use crate::fakes::base64;
 use crate::hubspot::{Reply, Request};
 
 /// A credential as it stands.
@@ -50,7 +51,7 @@ fn shown(secret: &str, oauth: bool) -> String {
 
 /// A user without password.
 fn user(secret: &str) -> String {
-    base64(format!("{secret}:").as_bytes())
+    STANDARD.encode(format!("{secret}:"))
 }
 
 /// What the `Authorization` header says of an API key.

@@ -105,14 +105,5 @@ fn fault(spec: &FaultSpec, start_ms: i64) -> Fault {
             FaultKind::StatusWithoutExecuting(spec.status())
         }
     };
-    let hits = spec.hits(start_ms);
-    Fault {
-        kind,
-        method: hits.method,
-        path_contains: hits.path_contains,
-        from_ms: hits.from_ms,
-        until_ms: hits.until_ms,
-        skip: hits.skip,
-        times: hits.times,
-    }
+    spec.fault(kind, start_ms)
 }

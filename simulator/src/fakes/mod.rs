@@ -1,11 +1,10 @@
 //! The fake CRMs by their vendors' names, each prepared the way an operator would leave an account.
 //!
-//! Also what they have in common: scripts of faults (`faults`) and base64.
+//! Also what they have in common: scripts of faults (`faults`).
 //!
 //! Decides which vendors a scenario may name and what an account of each is made of; how, is said beside each fake
 //! (`prepared`). Never anything about what is published: that is [`crate::traffic`]'s.
 
-mod base64;
 mod faults;
 
 use std::fmt::Debug;
@@ -18,7 +17,6 @@ use crate::scenario::{Crm, FaultAction, FaultSpec, Scenario};
 use crate::virtual_time;
 use crate::{close, hubspot, pipedrive};
 
-pub(crate) use base64::base64;
 pub(crate) use faults::FaultScript;
 pub use faults::{Fault, Struck};
 

@@ -138,14 +138,5 @@ pub fn fault(spec: &FaultSpec, start_ms: i64) -> Fault {
             ThrottlePolicy::Daily => Policy::Daily,
         }),
     };
-    let hits = spec.hits(start_ms);
-    Fault {
-        kind,
-        method: hits.method,
-        path_contains: hits.path_contains,
-        from_ms: hits.from_ms,
-        until_ms: hits.until_ms,
-        skip: hits.skip,
-        times: hits.times,
-    }
+    spec.fault(kind, start_ms)
 }

@@ -3,12 +3,13 @@
 //! `POST /oauth/token`, a form, the client's id and secret as HTTP Basic. The refresh token stays the same; access tokens
 //! given out before stay good until their own end. Nothing here counts in any limit.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::config::Token;
 use super::replies::json_reply;
 use super::{Pipedrive, TokenState};
-use crate::fakes::base64;
 use crate::hubspot::{Method, Reply, Request};
 
 /// A client that may refresh, and for whom.
@@ -77,7 +78,7 @@ impl Pipedrive {
         }
         let Some(client) = self.clients.iter().find(|client| {
             let pair = format!("{}:{}", client.client_id, client.client_secret);
-            credentials == Some(base64(pair.as_bytes()).as_str())
+            credentials == Some(STANDARD.encode(pair).as_str())
         }) else {
             return refused(401, "invalid_client", "Invalid client: client is invalid");
         };

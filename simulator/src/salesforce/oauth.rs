@@ -4,12 +4,13 @@
 //! most five times; a sixth grant ends the oldest. An app whose refresh tokens rotate gets another with each use, and the
 //! one used is no good any more. Nothing here counts in any limit.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::Salesforce;
 use super::access::Standing;
 use super::replies::Answer;
-use crate::fakes::base64;
 use crate::hubspot::{Method, Reply, Request};
 
 /// How many grants of one app by one person are good.
@@ -91,7 +92,7 @@ impl Salesforce {
         let mine = |app: &&mut ConnectedApp| match basic {
             Some(shown) => {
                 let pair = format!("{}:{}", app.client_id, app.client_secret);
-                shown == base64(pair.as_bytes())
+                shown == STANDARD.encode(pair)
             }
             None => form.parameter("client_id") == Some(&app.client_id),
         };
@@ -127,7 +128,7 @@ impl Salesforce {
         let token = format!("{org}!sim.{user}.{}", self.tokens_made);
         let until_ms = now_ms.saturating_add(self.config.session_life_ms);
         self.access.set(&token, Standing { user, until_ms });
-        let signed = base64(format!("{id}{now_ms}").as_bytes());
+        let signed = STANDARD.encode(format!("{id}{now_ms}"));
         let mut body = json!({
             "access_token": token,
             "instance_url": self.config.instance_url,

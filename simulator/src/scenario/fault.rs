@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fakes::Fault;
 use crate::hubspot::Method;
 
 /// What goes wrong, and for which requests.
@@ -100,28 +101,12 @@ pub enum MethodName {
     Delete,
 }
 
-/// Which requests a fault hits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hits {
-    /// Only this method.
-    pub method: Option<Method>,
-    /// Only paths that contain this.
-    pub path_contains: String,
-    /// From this instant on, epoch milliseconds.
-    pub from_ms: Option<i64>,
-    /// Before this instant, epoch milliseconds.
-    pub until_ms: Option<i64>,
-    /// Matching requests let through first.
-    pub skip: u64,
-    /// Matching requests hit after that.
-    pub times: u64,
-}
-
 impl FaultSpec {
-    /// Which requests it hits in a run that starts at `start_ms`, epoch milliseconds.
-    pub fn hits(&self, start_ms: i64) -> Hits {
+    /// This kind of fault, for the requests that it hits in a run that starts at `start_ms`, epoch milliseconds.
+    pub(crate) fn fault<K>(&self, kind: K, start_ms: i64) -> Fault<K> {
         let instant = |seconds: f64| start_ms + (seconds * 1_000.0).round() as i64;
-        Hits {
+        Fault {
+            kind,
             method: self.method.map(|method| match method {
                 MethodName::Get => Method::Get,
                 MethodName::Post => Method::Post,
