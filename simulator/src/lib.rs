@@ -5,7 +5,6 @@ pub mod fakes;
 pub mod holdings;
 pub mod hubspot;
 pub mod live;
-pub mod naive;
 pub mod oracle;
 pub mod parity;
 pub mod phone;
