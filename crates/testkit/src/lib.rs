@@ -19,5 +19,5 @@ mod wait;
 pub use binary::{OLDEST_SERVER, Search, ServerBinary, Version};
 pub use error::{Attempt, Error, Refusal};
 pub use proxy::{FaultyProxy, Mode};
-pub use server::{SINGLE_SERVER_CONFIGURATION, Server, ServerBuilder, runs};
+pub use server::{SINGLE_SERVER_CONFIGURATION, Server, ServerBuilder};
 pub use wait::{TimedOut, wait_for};

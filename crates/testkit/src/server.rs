@@ -268,9 +268,8 @@ impl Server {
     }
 }
 
-/// Whether a thread of a process is seen not to be stopped: after a SIGSTOP one may run on for a moment. Where the system
-/// doesn't show it (elsewhere than on Linux), none is seen.
-pub fn runs(pid: u32) -> bool {
+/// Whether a thread of a process is seen not to be stopped.
+fn runs(pid: u32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return false;
     };

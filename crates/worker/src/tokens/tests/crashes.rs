@@ -1,5 +1,6 @@
 //! Workers that end, and brokers that don't answer, between the CRM's answer and our record of it.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use callflume_core::codes;
@@ -86,7 +87,8 @@ async fn a_new_token_is_not_used_before_the_broker_has_confirmed_it() {
     let tokens = world.owner();
     assert_eq!(token(&tokens).await, "access-1");
     world.pass(3_600);
-    world.address().halts = world.server.pid();
+    let (open, gate) = mpsc::channel();
+    world.address().gate = Some(gate);
     let renewal = tokio::spawn(tokens.renewal().unwrap());
     wait_for("the question", DEADLINE, async || {
         (world.asked() == 2).then_some(())
@@ -94,6 +96,8 @@ async fn a_new_token_is_not_used_before_the_broker_has_confirmed_it() {
     .await
     .unwrap();
     // The CRM answers, the broker doesn't.
+    world.server.pause().await.unwrap();
+    open.send(()).unwrap();
     let briefly = Instant::now() + Duration::from_millis(300);
     assert!(matches!(tokens.obtain(briefly).await, Obtained::NotYet));
     world.server.resume().await.unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use callflume_core::account::AccountId;
@@ -41,8 +41,8 @@ pub(super) struct Address {
     pub(super) refuse: Option<(u16, Value)>,
     /// Answers are held back this long, far beyond any time-out.
     pub(super) silent: bool,
-    /// The broker's process stands still from the next question on.
-    pub(super) halts: Option<u32>,
+    /// The next answer waits for this.
+    pub(super) gate: Option<mpsc::Receiver<()>>,
     /// Forms that came in.
     pub(super) asked: Vec<String>,
 }
@@ -51,21 +51,16 @@ struct Answers(Arc<Mutex<Address>>);
 
 impl Respond for Answers {
     fn respond(&self, request: &Request) -> ResponseTemplate {
-        let mut address = self.0.lock().unwrap();
         let form = String::from_utf8(request.body.clone()).unwrap();
-        address.asked.push(form.clone());
-        let number = address.asked.len();
-        if let Some(pid) = address.halts.take() {
-            let halted = std::process::Command::new("kill")
-                .args(["-STOP", &pid.to_string()])
-                .status();
-            assert!(halted.unwrap().success());
-            // The answer must not leave before the broker stands.
-            let since = Instant::now();
-            while callflume_testkit::runs(pid) && since.elapsed() < Duration::from_secs(30) {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+        let (number, gate) = {
+            let mut address = self.0.lock().unwrap();
+            address.asked.push(form.clone());
+            (address.asked.len(), address.gate.take())
+        };
+        if let Some(gate) = gate {
+            gate.recv().unwrap();
         }
+        let mut address = self.0.lock().unwrap();
         if let Some((status, body)) = &address.refuse {
             return ResponseTemplate::new(*status).set_body_json(body);
         }
