@@ -3,12 +3,15 @@
 mod common;
 mod verbs;
 
+mod shown;
+
 use callflume_core::vendor::{AccountSignal, Answer, Interpretation, ItemOutcome, Verb};
 use callflume_crm::hubspot::token_expired;
 use common::{hubspot, item, operation};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shown::{response, shown, shown_account};
 use std::collections::BTreeMap;
 use verbs::VERBS;
 
@@ -63,48 +66,6 @@ fn answer(fixture: &Fixture) -> Answer {
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect(),
         body: body.into_bytes(),
-    }
-}
-
-fn response(status: u16, body: &Value) -> Answer {
-    Answer::Response {
-        status,
-        headers: Vec::new(),
-        body: body.to_string().into_bytes(),
-    }
-}
-
-fn shown_account(signal: &AccountSignal) -> String {
-    match signal {
-        AccountSignal::Fine => "fine".into(),
-        AccountSignal::Throttled { window, wait_ms } => format!(
-            "throttled {} {}",
-            if window.is_empty() { "-" } else { window },
-            wait_ms.map_or_else(|| "-".into(), |ms| ms.to_string())
-        ),
-        AccountSignal::DayExhausted => "day exhausted".into(),
-        AccountSignal::CredentialRefused => "credential refused".into(),
-        AccountSignal::ScopeMissing => "scope missing".into(),
-        AccountSignal::Failing => "failing".into(),
-        AccountSignal::Busy { wait_ms } => format!("busy {wait_ms}"),
-    }
-}
-
-fn shown(outcome: &ItemOutcome) -> String {
-    match outcome {
-        ItemOutcome::Done { crm_id } => format!("done {crm_id}"),
-        ItemOutcome::Matches(found) => std::iter::once("matches")
-            .chain(found.iter().map(|found| found.crm_id.as_str()))
-            .collect::<Vec<_>>()
-            .join(" "),
-        ItemOutcome::NotExecuted => "not executed".into(),
-        ItemOutcome::Unknown => "unknown".into(),
-        ItemOutcome::Conflict { existing } => {
-            format!("conflict {}", existing.as_deref().unwrap_or("-"))
-        }
-        ItemOutcome::Gone => "gone".into(),
-        ItemOutcome::Refused { code, reason } => format!("refused {code} {reason}"),
-        ItemOutcome::Split => "split".into(),
     }
 }
 

@@ -8,4 +8,6 @@ mod probes;
 mod requests;
 mod schema;
 mod setup;
+#[path = "../shown/mod.rs"]
+mod shown;
 mod support;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{VERBS, item, operation, pipedrive, settings, writing};
+use crate::shown::{response, shown, shown_account};
 
 #[derive(Deserialize)]
 struct File {
@@ -59,47 +60,6 @@ fn answer(fixture: &Fixture) -> Answer {
         status: fixture.status,
         headers: fixture.headers.clone().into_iter().collect(),
         body: body.into_bytes(),
-    }
-}
-
-fn response(status: u16, body: &Value) -> Answer {
-    Answer::Response {
-        status,
-        headers: Vec::new(),
-        body: body.to_string().into_bytes(),
-    }
-}
-
-fn shown_account(signal: &AccountSignal) -> String {
-    match signal {
-        AccountSignal::Fine => "fine".into(),
-        AccountSignal::Throttled { window, wait_ms } => format!(
-            "throttled {window} {}",
-            wait_ms.map_or_else(|| "-".into(), |ms| ms.to_string())
-        ),
-        AccountSignal::DayExhausted => "day exhausted".into(),
-        AccountSignal::CredentialRefused => "credential refused".into(),
-        AccountSignal::ScopeMissing => "scope missing".into(),
-        AccountSignal::Failing => "failing".into(),
-        AccountSignal::Busy { wait_ms } => format!("busy {wait_ms}"),
-    }
-}
-
-fn shown(outcome: &ItemOutcome) -> String {
-    match outcome {
-        ItemOutcome::Done { crm_id } => format!("done {crm_id}"),
-        ItemOutcome::Matches(found) => std::iter::once("matches")
-            .chain(found.iter().map(|found| found.crm_id.as_str()))
-            .collect::<Vec<_>>()
-            .join(" "),
-        ItemOutcome::NotExecuted => "not executed".into(),
-        ItemOutcome::Unknown => "unknown".into(),
-        ItemOutcome::Conflict { existing } => {
-            format!("conflict {}", existing.as_deref().unwrap_or("-"))
-        }
-        ItemOutcome::Gone => "gone".into(),
-        ItemOutcome::Refused { code, reason } => format!("refused {code} {reason}"),
-        ItemOutcome::Split => "split".into(),
     }
 }
 

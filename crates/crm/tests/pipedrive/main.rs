@@ -4,6 +4,8 @@ mod answers;
 mod requests;
 mod schema;
 mod setup;
+#[path = "../shown/mod.rs"]
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -8,4 +8,6 @@ mod fixtures;
 mod requests;
 mod schema;
 mod setup;
+#[path = "../shown/mod.rs"]
+mod shown;
 mod support;

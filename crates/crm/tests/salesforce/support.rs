@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
+pub(crate) use crate::shown::{response, shown, shown_account};
 use callflume_core::effect::{Fields, Object, Value as FieldValue};
 use callflume_core::event::Phone;
 use callflume_core::time::WallTime;
-use callflume_core::vendor::{
-    AccountSignal, Answer, HttpRequest, Interpretation, Item, ItemOutcome, Method, Operation,
-    Vendor, Verb,
-};
+use callflume_core::vendor::{HttpRequest, Interpretation, Item, Method, Operation, Vendor, Verb};
 use callflume_crm::Settings;
 use callflume_crm::salesforce::Salesforce;
 use serde_json::Value;
@@ -136,47 +134,6 @@ pub(crate) fn query(request: &HttpRequest) -> String {
         }
     }
     String::from_utf8(decoded).unwrap()
-}
-
-pub(crate) fn response(status: u16, body: &Value) -> Answer {
-    Answer::Response {
-        status,
-        headers: Vec::new(),
-        body: body.to_string().into_bytes(),
-    }
-}
-
-pub(crate) fn shown_account(signal: &AccountSignal) -> String {
-    match signal {
-        AccountSignal::Fine => "fine".into(),
-        AccountSignal::Throttled { window, wait_ms } => format!(
-            "throttled {window} {}",
-            wait_ms.map_or_else(|| "-".into(), |ms| ms.to_string())
-        ),
-        AccountSignal::DayExhausted => "day exhausted".into(),
-        AccountSignal::CredentialRefused => "credential refused".into(),
-        AccountSignal::ScopeMissing => "scope missing".into(),
-        AccountSignal::Failing => "failing".into(),
-        AccountSignal::Busy { wait_ms } => format!("busy {wait_ms}"),
-    }
-}
-
-pub(crate) fn shown(outcome: &ItemOutcome) -> String {
-    match outcome {
-        ItemOutcome::Done { crm_id } => format!("done {crm_id}"),
-        ItemOutcome::Matches(found) => std::iter::once("matches")
-            .chain(found.iter().map(|found| found.crm_id.as_str()))
-            .collect::<Vec<_>>()
-            .join(" "),
-        ItemOutcome::NotExecuted => "not executed".into(),
-        ItemOutcome::Unknown => "unknown".into(),
-        ItemOutcome::Conflict { existing } => {
-            format!("conflict {}", existing.as_deref().unwrap_or("-"))
-        }
-        ItemOutcome::Gone => "gone".into(),
-        ItemOutcome::Refused { code, reason } => format!("refused {code} {reason}"),
-        ItemOutcome::Split => "split".into(),
-    }
 }
 
 pub(crate) fn shown_items(meaning: &Interpretation) -> Vec<String> {
