@@ -32,7 +32,7 @@ pub struct AccountConfig {
     /// Format number.
     #[serde(default = "schema")]
     pub schema: u32,
-    /// Which CRM: `hubspot`.
+    /// Which CRM: `hubspot`, `salesforce`, `close` or `pipedrive`.
     pub crm: String,
     /// The credential; absent when `oauth` says how it is renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

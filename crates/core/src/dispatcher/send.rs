@@ -320,8 +320,11 @@ impl Dispatcher {
             .filter(|(verb, object)| self.vendor.windows(*verb, *object) == charges)
             .collect();
         for (verb, object) in std::iter::once((verb, object)).chain(others) {
-            let room = self.vendor.room(&operations, verb, object);
-            if room == 0 || (!operations.is_empty() && self.goes_alone(verb, object)) {
+            let mut room = self.vendor.room(&operations, verb, object);
+            if operations.is_empty() {
+                // The permit is for this one: it goes, whatever the CRM thinks fits.
+                room = room.max(1);
+            } else if room == 0 || self.goes_alone(verb, object) {
                 continue;
             }
             let batch = self.take_batch(lane, verb, object, room);
