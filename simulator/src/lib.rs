@@ -1,6 +1,7 @@
 //! The simulator: fake CRMs, call traffic, faults and the oracle that judges a run.
 
 pub mod close;
+pub mod fake_command;
 pub mod fakes;
 pub mod holdings;
 pub mod hubspot;
@@ -12,6 +13,7 @@ pub mod pipedrive;
 pub mod report;
 pub mod salesforce;
 pub mod scenario;
+mod signals;
 pub mod tournament;
 pub mod traffic;
 pub mod virtual_run;

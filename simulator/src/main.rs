@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use callflume_sim::fake_command::{self, FakeArgs};
 use callflume_sim::live::{self, Launch};
 use callflume_sim::report::{self, Summary, Verdict};
 use callflume_sim::scenario::Scenario;
@@ -11,7 +12,7 @@ use callflume_sim::tournament::{self, Strategy};
 use callflume_sim::{virtual_run, worker_command};
 use clap::{Parser, Subcommand};
 
-/// Runs load tests against a fake HubSpot and judges them: nothing lost, nothing doubled, nothing above the limit.
+/// Runs load tests against fake CRMs and judges them: nothing lost, nothing doubled, nothing above the limit.
 #[derive(Debug, Parser)]
 #[command(name = "callflume-sim", version, after_help = EXIT_CODES)]
 struct Cli {
@@ -31,7 +32,8 @@ Examples:
   callflume-sim run loadtests/crash.toml --virtual --seed 7 --trace trace.txt
   callflume-sim run loadtests/200-calls.toml --out report --require-fit
   callflume-sim tournament --scenario A,G --seeds 100
-  callflume-sim tournament --strategy callflume --json";
+  callflume-sim tournament --strategy callflume --json
+  callflume-sim fake hubspot --port 8090";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -82,6 +84,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Runs a fake CRM in the foreground, to test an integration of your own against.
+    Fake(FakeArgs),
     /// A worker process of a run.
     #[command(hide = true)]
     Worker {
@@ -107,6 +111,11 @@ async fn main() -> ExitCode {
                 }
             }
         }
+        Command::Fake(args) => match fake_command::run(&args).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) if error.is_usage() => fail(&error, report::EXIT_USAGE),
+            Err(error) => fail(&error, report::EXIT_ENVIRONMENT),
+        },
         Command::Tournament {
             scenario,
             seeds,

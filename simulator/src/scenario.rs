@@ -167,7 +167,7 @@ impl Default for Mix {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Crm {
-    /// Which: one of [`crate::fakes::VENDORS`]. Under real time `hubspot` only.
+    /// Which: one of [`crate::fakes::VENDORS`].
     pub vendor: String,
     /// Limit profile, the vendor's plan.
     pub profile: String,
@@ -340,7 +340,6 @@ impl Scenario {
         let fields = [
             ("accounts.count", self.accounts.count > 1),
             ("accounts.crm", !self.accounts.crm.is_empty()),
-            ("crm.vendor", self.crm.vendor != "hubspot"),
             ("workers.scale", !workers.scale.is_empty()),
             ("workers.stop_at_s", !workers.stop_at_s.is_empty()),
             ("workers.clock_error_ms", workers.clock_error_ms > 0),

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Close;
 use super::config::{ApiKey, SetupError};
 use super::replies::Refusal;
-use crate::hubspot::{Reply, Request};
+use crate::fakes::{Reply, Request};
 
 /// A credential as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::limits::Scope;
 use super::records::ObjectKind;
-use crate::hubspot::Method;
+use crate::fakes::Method;
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::audit::WriteKind;
 use super::lists::number;
 use super::records::{ObjectKind, Record};
 use super::replies::{Refusal, iso};
-use crate::hubspot::Request;
+use crate::fakes::Request;
 
 /// Most events of a page, and as many as are given unless fewer are asked for.
 const PAGE_MAX: usize = 50;

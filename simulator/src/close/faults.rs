@@ -4,7 +4,7 @@
 //! only requests with good credentials that passed the limits; a throttled request is never also hit.
 
 use super::replies::{Refusal, html};
-use crate::hubspot::{Deliver, Method, Reply};
+use crate::fakes::{Deliver, Method, Reply};
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::Close;
 use super::records::{ObjectKind, Record};
 use super::replies::{Refusal, instant};
 use super::search::chosen;
-use crate::hubspot::Request;
+use crate::fakes::Request;
 
 /// Most records of a page, and as many as are given unless fewer are asked for.
 const PAGE_MAX: usize = 100;

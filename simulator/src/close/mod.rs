@@ -40,7 +40,7 @@ pub use limits::Scope;
 pub use records::{ObjectKind, Record};
 pub use seed::{SEEDED_AT_MS, SeededContact};
 
-use crate::hubspot::{Method, Reply, Request};
+use crate::fakes::{Method, Reply, Request};
 pub(crate) use access::basic_credential;
 use access::{Access, Asker};
 use audit::Audit;

@@ -9,7 +9,7 @@ use super::{
     SetupError,
 };
 use crate::fakes::Prepared;
-use crate::scenario::{FaultAction, FaultSpec, Scenario, TOKEN};
+use crate::scenario::{Crm, FaultAction, FaultSpec, Scenario, TOKEN};
 use crate::traffic::CONTACT_PROPERTIES;
 
 /// What Callflume keeps in custom fields: its name in the account's `custom_fields`, where, and what people see.
@@ -26,7 +26,7 @@ pub(crate) fn account(
     base_url: &str,
     start_ms: i64,
 ) -> Result<Prepared, SetupError> {
-    let mut organisation = organisation(scenario);
+    let mut organisation = bare(&scenario.crm, scenario.seed);
     let mut config = scenario.crm.configuration(base_url, "UTC");
     let own = OWN_FIELDS
         .into_iter()
@@ -64,15 +64,14 @@ fn named(place: usize, seeded: &SeededContact) -> ContactRef {
     }
 }
 
-/// The organisation with the limits of the scenario's profile: a stricter search, all other groups alike.
-fn organisation(scenario: &Scenario) -> CloseConfig {
-    let crm = &scenario.crm;
+/// An organisation without anything of ours, with the limits of its profile: a stricter search, all other groups alike.
+pub(crate) fn bare(crm: &Crm, seed: u64) -> CloseConfig {
     let mut organisation = CloseConfig {
         keys: vec![ApiKey::key(TOKEN)],
         search_lag_ms: crm.search_lag_ms as i64,
         service_ms: crm.service_ms,
         service_jitter_ms: crm.service_jitter_ms,
-        seed: scenario.seed,
+        seed,
         ..CloseConfig::default()
     };
     let windows = callflume_crm::limit_profile("close", &crm.profile).unwrap_or_default();
@@ -92,7 +91,7 @@ fn organisation(scenario: &Scenario) -> CloseConfig {
 
 /// A scenario's fault for a run that starts at `start_ms`, epoch milliseconds. What only HubSpot knows, a lock and a
 /// move, is a failure here; checked scenarios don't ask for it.
-fn fault(spec: &FaultSpec, start_ms: i64) -> Fault {
+pub(crate) fn fault(spec: &FaultSpec, start_ms: i64) -> Fault {
     let kind = match spec.kind {
         FaultAction::ExecuteThenStatus => FaultKind::ExecuteThenStatus(spec.status()),
         FaultAction::ExecuteThenDrop => FaultKind::ExecuteThenDrop,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::limits::{Scope, State};
-use crate::hubspot::Reply;
+use crate::fakes::Reply;
 
 /// An instant as Close writes it: UTC with microseconds and an offset.
 pub(super) fn iso(at_ms: i64) -> String {

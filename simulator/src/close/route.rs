@@ -4,7 +4,7 @@
 //! 405 when the path is known under another method.
 
 use super::records::ObjectKind;
-use crate::hubspot::{Method, Request};
+use crate::fakes::{Method, Request};
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,16 @@ impl Route {
     pub(super) fn of(request: &Request) -> Result<Self, bool> {
         let segments = request.segments();
         let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+        // The token endpoint stands beside the API, not in it.
+        if parts == ["oauth2", "token"] {
+            let token = Self {
+                operation: Operation::Token,
+                group: "POST /oauth2/token/",
+            };
+            return (request.method == Method::Post)
+                .then_some(token)
+                .ok_or(true);
+        }
         let Some((["api", "v1"], tail)) = parts.split_at_checked(2) else {
             return Err(false);
         };
@@ -125,7 +135,6 @@ impl Route {
                 route(Operation::Statuses(Opportunity), "GET /status/opportunity/")
             }
             (Method::Get, ["outcome"]) => route(Operation::Outcomes, "GET /outcome/"),
-            (Method::Post, ["oauth2", "token"]) => route(Operation::Token, "POST /oauth2/token/"),
             (Method::Get | Method::Post, ["custom_field", object]) => {
                 let (kind, groups) = match *object {
                     "lead" => (

@@ -8,7 +8,7 @@ use super::audit::{FieldWrite, Write, WriteKind};
 use super::fields::Reference;
 use super::records::{ObjectKind, Record};
 use super::replies::{Refusal, iso};
-use crate::hubspot::Request;
+use crate::fakes::Request;
 
 impl Reference for Close {
     fn lead_lives(&self, id: &str) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! No chance is involved: a fault says which matching requests it hits, so a run can be repeated to the byte.
 
-use crate::hubspot::{Method, Request};
+use super::http::{Method, Request};
 
 /// A fault and the requests it hits.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,15 @@
 //! The fake CRMs by their vendors' names, each prepared the way an operator would leave an account.
 //!
-//! Also what they have in common: scripts of faults (`faults`).
+//! Also what they have in common: requests and replies (`http`), the front over real HTTP (`server`), scripts of faults
+//! (`faults`).
 //!
 //! Decides which vendors a scenario may name and what an account of each is made of; how, is said beside each fake
 //! (`prepared`). Never anything about what is published: that is [`crate::traffic`]'s.
 
 mod faults;
+mod http;
+mod model;
+mod server;
 
 use std::fmt::Debug;
 
@@ -19,6 +23,9 @@ use crate::{close, hubspot, pipedrive};
 
 pub(crate) use faults::FaultScript;
 pub use faults::{Fault, Struck};
+pub use http::{Deliver, Method, Reply, Request};
+pub use model::{HttpModel, Tally};
+pub use server::{FakeServer, ServerOptions};
 
 /// Vendors with a fake, by the names of their configuration.
 pub const VENDORS: [&str; 3] = ["hubspot", "close", "pipedrive"];
@@ -26,10 +33,10 @@ pub const VENDORS: [&str; 3] = ["hubspot", "close", "pipedrive"];
 /// Environment variable that holds the fake CRMs' token; workers started by a run get it.
 pub const TOKEN_VARIABLE: &str = "CALLFLUME_FAKE_HUBSPOT_TOKEN";
 
-/// A fake CRM: requests go in, the oracle looks at it.
-pub trait FakeCrm: virtual_time::Crm + Holdings + Debug {}
+/// A fake CRM: requests go in, in-process or over HTTP, and the oracle looks at it.
+pub trait FakeCrm: virtual_time::Crm + HttpModel + Holdings + Debug {}
 
-impl<T: virtual_time::Crm + Holdings + Debug> FakeCrm for T {}
+impl<T: virtual_time::Crm + HttpModel + Holdings + Debug> FakeCrm for T {}
 
 /// An account with its CRM, before the first request.
 #[derive(Debug)]

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::http::Method;
 use super::limits::{Policy, Pool};
 use super::records::{Association, ObjectKind, RecordId};
+use crate::fakes::Method;
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::HubSpot;
-use super::http::Reply;
 use super::records::{Claims, ObjectKind, Planned, RecordId, unique_key};
 use super::replies::{Refusal, batch, missing_ids};
+use crate::fakes::Reply;
 
 /// Inputs of one batch at most.
 pub const MAX_BATCH_INPUTS: usize = 100;

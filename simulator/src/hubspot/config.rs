@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use super::oauth::OauthClient;
 use super::records::ObjectKind;
 
 /// Every scope the model knows; a private app in the defaults holds them all.
@@ -25,6 +26,8 @@ pub struct HubSpotConfig {
     /// IANA name of the account's zone: the daily counter starts anew at its midnight.
     pub time_zone: String,
     pub apps: Vec<App>,
+    /// Who may refresh access tokens.
+    pub oauth_clients: Vec<OauthClient>,
     /// Requests a day for the whole account.
     pub daily_limit: u64,
     /// Searches per `search_interval_ms` for the whole account.
@@ -57,6 +60,7 @@ impl Default for HubSpotConfig {
             portal_id: 4_242_001,
             time_zone: "America/New_York".to_owned(),
             apps: vec![App::private("sim-token")],
+            oauth_clients: Vec::new(),
             daily_limit: 625_000,
             search_limit: 5,
             search_interval_ms: 1_000,
@@ -79,7 +83,7 @@ impl Default for HubSpotConfig {
 }
 
 /// One set of credentials. Its rolling window is its own; daily counter and searches are the account's.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
     pub app_id: u64,
     pub token: String,

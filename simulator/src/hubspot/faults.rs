@@ -5,10 +5,10 @@
 
 use super::HubSpot;
 use super::config::App;
-use super::http::{Deliver, Reply};
 use super::limits::{Policy, Pool};
 use super::replies::{Refusal, html, throttled};
 use crate::fakes::Struck;
+use crate::fakes::{Deliver, Reply};
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]

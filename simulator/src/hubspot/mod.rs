@@ -17,8 +17,8 @@ mod controls;
 mod faults;
 mod filters;
 mod groups;
-mod http;
 mod limits;
+mod oauth;
 pub mod prepared;
 mod properties;
 mod reads;
@@ -27,7 +27,6 @@ mod replies;
 mod route;
 mod search;
 mod seed;
-mod server;
 mod standard;
 mod view;
 mod writes;
@@ -48,14 +47,16 @@ pub use config::{
     UniqueConflict,
 };
 pub use faults::{Fault, FaultKind};
-pub use http::{Deliver, Method, Reply, Request};
 pub use limits::{DayState, Policy, Pool};
+pub use oauth::OauthClient;
 pub use properties::{MAX_TEXT_CHARS, MAX_UNIQUE_PROPERTIES};
 pub use records::{Association, ObjectKind, Record, RecordId};
 pub(crate) use seed::typed;
 pub use seed::{FICTIONAL_NUMBERS, SeededContact, fictional_e164};
-pub use server::{HubSpotServer, ServerOptions};
 
+pub use crate::fakes::{
+    Deliver, FakeServer as HubSpotServer, Method, Reply, Request, ServerOptions,
+};
 pub use crate::phone::national_number;
 
 use account::Account;
@@ -81,6 +82,8 @@ enum TokenState {
 pub struct HubSpot {
     account: Account,
     apps: BTreeMap<String, (App, TokenState)>,
+    clients: Vec<OauthClient>,
+    refreshes: u64,
     limits: Limits,
     schema: Schema,
     store: Store,
@@ -111,6 +114,9 @@ impl HubSpot {
                 return Err(SetupError::SharedToken(id));
             }
         }
+        for client in &config.oauth_clients {
+            limits.add_app(&client.app)?;
+        }
         let zone = TimeZone::get(&config.time_zone)
             .map_err(|_| SetupError::UnknownTimeZone(config.time_zone.clone()))?;
         Ok(Self {
@@ -121,6 +127,8 @@ impl HubSpot {
                 pipelines: config.deal_pipelines,
             },
             apps,
+            clients: config.oauth_clients,
+            refreshes: 0,
             limits,
             schema: Schema::new(&config.properties)?,
             store: Store::new(),
@@ -183,6 +191,12 @@ impl HubSpot {
         audit: &mut RequestAudit,
     ) -> Reply {
         let now_ms = audit.at_ms;
+        if oauth::is_meant(request) {
+            audit.pool = Pool::Free;
+            let reply = self.refreshed(now_ms, request);
+            audit.executed = reply.status == 200;
+            return reply;
+        }
         if audit.pool == Pool::Free {
             let answer = self.token_information(now_ms, route.as_ref(), body.as_ref());
             audit.executed = answer.is_ok();

@@ -11,7 +11,7 @@ use super::{
     SeededContact, SetupError,
 };
 use crate::fakes::Prepared;
-use crate::scenario::{FaultAction, FaultSpec, Scenario, TOKEN, ThrottlePolicy};
+use crate::scenario::{Crm, FaultAction, FaultSpec, Scenario, TOKEN, ThrottlePolicy};
 use crate::traffic::CONTACT_PROPERTIES;
 
 /// The account of a scenario, seeded.
@@ -90,31 +90,38 @@ impl Scenario {
     /// The fake HubSpot of this scenario, before seeding. It has the customer's own properties that the traffic writes
     /// ([`CONTACT_PROPERTIES`]), but none of ours: those are made by preparing the account. Faults are not in it.
     pub fn hubspot_config(&self) -> HubSpotConfig {
-        let defaults = HubSpotConfig::default();
-        let mut app = App::private(TOKEN);
-        let mut daily_limit = defaults.daily_limit;
-        let mut search_limit = defaults.search_limit;
-        if let Some(windows) = limits::profile(&self.crm.profile) {
-            app.interval_limit = windows[limits::TEN_SECONDLY].limit;
-            search_limit = windows[limits::SEARCH].limit;
-            daily_limit = windows[limits::DAILY].limit.into();
-        }
-        daily_limit = self.crm.daily_limit.map_or(daily_limit, u64::from);
-        app.oauth = self.crm.profile.starts_with("public");
         HubSpotConfig {
-            apps: vec![app],
-            daily_limit,
-            search_limit,
-            search_lag_ms: self.crm.search_lag_ms as i64,
-            service_ms: self.crm.service_ms,
-            service_jitter_ms: self.crm.service_jitter_ms,
-            seed: self.seed,
             properties: CONTACT_PROPERTIES
                 .iter()
                 .map(|name| CustomProperty::text(ObjectKind::Contacts, name))
                 .collect(),
-            ..defaults
+            ..bare(&self.crm, self.seed)
         }
+    }
+}
+
+/// An account without anything of ours, with the limits of its profile and, if given, another day.
+pub(crate) fn bare(crm: &Crm, seed: u64) -> HubSpotConfig {
+    let defaults = HubSpotConfig::default();
+    let mut app = App::private(TOKEN);
+    let mut daily_limit = defaults.daily_limit;
+    let mut search_limit = defaults.search_limit;
+    if let Some(windows) = limits::profile(&crm.profile) {
+        app.interval_limit = windows[limits::TEN_SECONDLY].limit;
+        search_limit = windows[limits::SEARCH].limit;
+        daily_limit = windows[limits::DAILY].limit.into();
+    }
+    daily_limit = crm.daily_limit.map_or(daily_limit, u64::from);
+    app.oauth = crm.profile.starts_with("public");
+    HubSpotConfig {
+        apps: vec![app],
+        daily_limit,
+        search_limit,
+        search_lag_ms: crm.search_lag_ms as i64,
+        service_ms: crm.service_ms,
+        service_jitter_ms: crm.service_jitter_ms,
+        seed,
+        ..defaults
     }
 }
 

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::HubSpot;
 use super::account::positive;
 use super::associations;
-use super::http::{Reply, Request};
 use super::records::{ObjectKind, RecordId};
 use super::replies::{Refusal, object as object_body};
 use super::search::shown_properties;
+use crate::fakes::{Reply, Request};
 
 impl HubSpot {
     /// The record an id or a unique value names.

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::http::Reply;
 use super::limits::Policy;
 use super::records::RecordId;
+use crate::fakes::Reply;
 
 /// An instant as the vendor writes it: UTC with milliseconds.
 pub(super) fn iso(at_ms: i64) -> String {

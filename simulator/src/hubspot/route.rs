@@ -3,9 +3,9 @@
 //! Both path families lead to the same operations: `/crm/v3/objects/…` (`v4` for associations) and
 //! `/crm/objects/2026-09/…`. Whatever isn't listed here is unknown and gets a 404.
 
-use super::http::{Method, Request};
 use super::limits::Pool;
 use super::records::ObjectKind;
+use crate::fakes::{Method, Request};
 
 /// Date-based versions the model serves.
 const DATED_VERSIONS: [&str; 2] = ["2026-03", "2026-09"];

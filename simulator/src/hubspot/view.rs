@@ -10,9 +10,9 @@ use callflume_core::effect::{Field, Object, Value};
 
 use super::HubSpot;
 use super::audit::WriteKind;
-use super::http::Request;
 use super::records::{ObjectKind, Record};
 use super::route::Route;
+use crate::fakes::Request;
 use crate::holdings::{Arrival, Deed, Errand, HeldRecord, HeldWrite, Holdings, SetField};
 use crate::phone::national_number;
 

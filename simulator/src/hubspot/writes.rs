@@ -9,9 +9,9 @@ use super::HubSpot;
 use super::associations;
 use super::audit::{Write, WriteKind};
 use super::config::UniqueConflict;
-use super::http::{Reply, Request};
 use super::records::{Claims, ObjectKind, Planned, RecordId, Values, unique_key};
 use super::replies::{Refusal, batch};
+use crate::fakes::{Reply, Request};
 
 impl HubSpot {
     /// Plans the creation of a record. `key` is a property set besides those of the input (an upsert's key).

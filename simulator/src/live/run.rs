@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use callflume_core::effect::Object;
 use callflume_core::event::EventId;
 use callflume_core::lane::Lane;
 use callflume_jetstream::dead::{DeadFilter, DeadLetters, ListFrom};
@@ -17,15 +18,18 @@ use callflume_worker::services;
 use super::dialling::Dialling;
 use super::meter::{BarePublisher, StallMeter};
 use super::progress::{Progress, Seen};
-use super::stage::{self, Stage, StageSettings, epoch_ms};
+use super::stage::{self, Stage, epoch_ms};
 use super::voice::{COMPARED_MAX, Latencies, Voice};
 use super::worker_process::{Launch, WorkerProcess};
-use crate::hubspot::prepared::fault as hubspot_fault;
-use crate::hubspot::{ObjectKind, SeededContact, WriteKind};
+use crate::fakes::{FakeCrm, HttpModel as _};
+use crate::holdings::{Deed, Holdings};
 use crate::oracle::{self, Judgement, PublishOutcome};
 use crate::report::{Baseline, BlockRatio, Facts, Mode, Summary, WorkerFacts};
 use crate::scenario::{OnlyVirtual, Scenario};
 use crate::traffic::{Plan, PlanError};
+
+/// A stage whose CRM may be any vendor's.
+type LiveStage = Stage<Box<dyn FakeCrm>>;
 
 /// Tasks that publish at the same time while the backlog is filled.
 const BACKLOG_TASKS: usize = 200;
@@ -168,17 +172,8 @@ impl From<callflume_jetstream::Error> for Error {
 pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Error> {
     scenario.check_real_time()?;
     let progress = Progress::new(options.progress, scenario);
-    progress.say("starting broker and fake HubSpot");
-    let stage = Stage::raise(StageSettings {
-        hubspot: scenario.hubspot_config(),
-        contacts: scenario.crm.contacts,
-        seed: scenario.seed,
-        profile: scenario.crm.profile.clone(),
-        share_percent: scenario.crm.share_percent,
-        daily_limit: scenario.crm.daily_limit,
-        ..StageSettings::default()
-    })
-    .await?;
+    progress.say(&format!("starting broker and fake {}", scenario.crm.vendor));
+    let stage = Stage::of(scenario).await?;
     let bare = BarePublisher::start(stage.server.url())
         .await
         .map_err(|error| Error::Broker(error.to_string()))?;
@@ -194,8 +189,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     let compared = backlog.min(COMPARED_MAX);
     let backlog_ms = compared * 5 / 2 + (backlog - compared) / 2;
     let planned_start = epoch_ms() + i64::try_from(backlog_ms).unwrap_or(0) + 3_000;
-    let known: Vec<_> = stage.contacts.iter().map(SeededContact::named).collect();
-    let plan = Plan::generate(scenario, &stage.account, planned_start, &known)?;
+    let plan = Plan::generate(scenario, &stage.account, planned_start, &stage.contacts)?;
     let plan = Arc::new(plan);
     let dialling = if scenario.calls.dialler {
         Dialling::listening(&plan, stage.broker.client())
@@ -237,7 +231,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     let started_ms = epoch_ms()
         + i64::try_from(Duration::from_millis(wait_ms).max(LEAD).as_millis()).unwrap_or(0);
     for fault in &scenario.crm.faults {
-        stage.model().add_fault(hubspot_fault(fault, started_ms));
+        stage.model().script(fault, started_ms);
     }
     progress.say("calls are running");
     let stalls = StallMeter::start();
@@ -290,7 +284,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     let judgement = oracle::judge(&plan, &published, &*model, &dead);
     let takeover_ms_max = kills
         .iter()
-        .map(|kill_ms| takeover_ms(&model, *kill_ms))
+        .map(|kill_ms| takeover_ms(&*model, *kill_ms))
         .max()
         .flatten();
     progress.done();
@@ -313,7 +307,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     })
 }
 
-fn start_worker(stage: &Stage, options: &Options, log: &str) -> Result<WorkerProcess, Error> {
+fn start_worker(stage: &LiveStage, options: &Options, log: &str) -> Result<WorkerProcess, Error> {
     WorkerProcess::start(
         options.launch.clone(),
         stage.server.url(),
@@ -323,7 +317,7 @@ fn start_worker(stage: &Stage, options: &Options, log: &str) -> Result<WorkerPro
 }
 
 /// Has a worker read all contacts into the cache, and stops it.
-async fn warm(stage: &Stage, options: &Options, progress: &Progress) -> Result<(), Error> {
+async fn warm(stage: &LiveStage, options: &Options, progress: &Progress) -> Result<(), Error> {
     progress.say("warming the contact cache");
     let mut worker = start_worker(stage, options, "worker-warm.log")?;
     let deadline = Instant::now() + WARM_MAX;
@@ -381,7 +375,7 @@ fn last_words(log: &Path) -> String {
 }
 
 struct Watch<'a> {
-    stage: &'a Stage,
+    stage: &'a LiveStage,
     scenario: &'a Scenario,
     plan: &'a Plan,
     voice: &'a Voice,
@@ -456,7 +450,7 @@ impl Watch<'_> {
             }
         }
         let elapsed_ms = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let requests = self.stage.model().counters().requests;
+        let requests = self.stage.model().requests_seen();
         self.progress.show(Seen {
             elapsed_ms,
             running: self.plan.concurrent_at(elapsed_ms),
@@ -484,7 +478,7 @@ impl Watch<'_> {
     }
 }
 
-async fn dead_ids(stage: &Stage) -> Result<BTreeSet<EventId>, Error> {
+async fn dead_ids(stage: &LiveStage) -> Result<BTreeSet<EventId>, Error> {
     let letters = DeadLetters::new(&stage.broker)
         .list(&DeadFilter::default(), ListFrom::Sequence(1), usize::MAX)
         .await?;
@@ -496,18 +490,10 @@ async fn dead_ids(stage: &Stage) -> Result<BTreeSet<EventId>, Error> {
 
 /// From a kill to the first operational effect after the old worker's last answer could have come: the first call, task
 /// or deal written by a request that arrived later than the kill.
-fn takeover_ms(model: &crate::hubspot::HubSpot, kill_ms: i64) -> Option<u64> {
-    model
-        .writes()
+fn takeover_ms(crm: &dyn Holdings, kill_ms: i64) -> Option<u64> {
+    crm.writes()
         .iter()
-        .filter(|write| {
-            write.at_ms > kill_ms && matches!(write.kind, WriteKind::Create | WriteKind::Update)
-        })
-        .find(|write| {
-            matches!(
-                write.object,
-                ObjectKind::Calls | ObjectKind::Tasks | ObjectKind::Deals
-            )
-        })
+        .filter(|write| write.at_ms > kill_ms && matches!(write.deed, Deed::Made | Deed::Changed))
+        .find(|write| matches!(write.object, Object::Call | Object::Task | Object::Deal))
         .map(|write| u64::try_from(write.at_ms - kill_ms).unwrap_or(0))
 }

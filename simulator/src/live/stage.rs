@@ -1,24 +1,26 @@
 //! Broker, fake CRM and configuration of a run: raised, ready, torn down with the value.
 //!
-//! Everything is real but the CRM, which is the model behind HTTP. The account is prepared the way an operator would
+//! Everything is real but the CRM, which is a model behind HTTP. The account is prepared the way an operator would
 //! leave it: streams and buckets provisioned, Callflume's own properties present in the CRM.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callflume_core::account::AccountId;
 use callflume_core::config::{AccountConfig, BadConfig};
+use callflume_core::event::ContactRef;
 use callflume_jetstream::provision::{self, ProvisionSettings};
 use callflume_jetstream::{Broker, connect};
 use callflume_testkit::Server;
 
-use crate::fakes;
 pub use crate::fakes::TOKEN_VARIABLE;
+use crate::fakes::{self, FakeCrm, FakeServer, HttpModel, Prepared, ServerOptions};
 pub use crate::hubspot::prepared::{limit_day, with_own_properties};
-use crate::hubspot::{HubSpot, HubSpotConfig, HubSpotServer, SeededContact, ServerOptions};
+use crate::hubspot::{HubSpot, HubSpotConfig, SeededContact};
+use crate::scenario::Scenario;
 
 /// Its value. It opens nothing but the fake.
 pub const TOKEN: &str = "sim-token";
@@ -67,22 +69,22 @@ impl Default for StageSettings {
     }
 }
 
-/// A raised stage.
+/// A raised stage, with this fake.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Stage<M = HubSpot> {
     /// The broker; ours to kill.
     pub server: Server,
     /// A connection to it for whoever runs the stage.
     pub broker: Broker,
     /// The fake CRM's address.
-    pub hubspot: HubSpotServer,
+    pub crm: FakeServer,
     /// The account.
     pub account: AccountId,
     /// Its configuration, as applied.
     pub config: AccountConfig,
-    /// Contacts that were there before.
-    pub contacts: Vec<SeededContact>,
-    model: Arc<Mutex<HubSpot>>,
+    /// Contacts that were there before, as publishers name them.
+    pub contacts: Vec<ContactRef>,
+    model: Arc<Mutex<M>>,
 }
 
 /// Why a stage can't be raised. All of these are the environment's faults.
@@ -96,7 +98,7 @@ pub enum Error {
     Broker(#[from] callflume_jetstream::Error),
     /// The fake CRM can't be set up as asked.
     #[error("the fake CRM can't be set up: {0}")]
-    Model(#[from] crate::hubspot::SetupError),
+    Model(#[from] fakes::SetupError),
     /// The fake CRM's port.
     #[error("the fake CRM can't listen: {0}")]
     Listen(#[from] std::io::Error),
@@ -114,8 +116,44 @@ pub fn epoch_ms() -> i64 {
 }
 
 impl Stage {
-    /// Raises everything.
+    /// Raises everything, with a fake HubSpot.
     pub async fn raise(settings: StageSettings) -> Result<Self, Error> {
+        let hubspot = with_own_properties(settings.hubspot.clone());
+        Self::raised(&settings, |url| {
+            let time_zone = hubspot.time_zone.clone();
+            let mut model = HubSpot::new(hubspot).map_err(fakes::SetupError::from)?;
+            let contacts = model.seed_contacts(settings.contacts, settings.seed);
+            let contacts = contacts.map_err(fakes::SetupError::from)?;
+            let (profile, share) = (&settings.profile, settings.share_percent);
+            let mut config = account_config(url, profile, share, &time_zone);
+            limit_day(&mut config, settings.daily_limit);
+            let known = contacts.iter().map(SeededContact::named).collect();
+            Ok((model, config, known))
+        })
+        .await
+    }
+}
+
+impl Stage<Box<dyn FakeCrm>> {
+    /// Raises everything with the CRM of a scenario, whose vendor may be any. Its faults are scripted by whoever begins
+    /// the run: [`HttpModel::script`].
+    pub async fn of(scenario: &Scenario) -> Result<Self, Error> {
+        let mut faultless = scenario.clone();
+        faultless.crm.faults.clear();
+        Self::raised(&StageSettings::default(), |url| {
+            let Prepared { crm, config, known } = fakes::prepared(&faultless, url, epoch_ms())?;
+            Ok((crm, config, known))
+        })
+        .await
+    }
+}
+
+impl<M: HttpModel> Stage<M> {
+    /// Raises everything around a fake, made once its address is known.
+    async fn raised(
+        settings: &StageSettings,
+        fake: impl FnOnce(&str) -> Result<(M, AccountConfig, Vec<ContactRef>), fakes::SetupError>,
+    ) -> Result<Self, Error> {
         let mut builder = Server::builder().own_process_group(true);
         if settings.broker_port != 0 {
             builder = builder.client_port(settings.broker_port);
@@ -127,38 +165,21 @@ impl Stage {
         let broker = connect::connect(&broker_settings(server.url()), "stage").await?;
         provision::apply(&broker, &ProvisionSettings::within(settings.broker_bytes)).await?;
 
-        let hubspot = with_own_properties(settings.hubspot);
-        let time_zone = hubspot.time_zone.clone();
-        let mut model = HubSpot::new(hubspot)?;
-        let contacts = model.seed_contacts(settings.contacts, settings.seed)?;
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], settings.crm_port)))?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (model, config, contacts) = fake(&url)?;
         let model = Arc::new(Mutex::new(model));
-        let listen =
-            (settings.crm_port != 0).then(|| SocketAddr::from(([127, 0, 0, 1], settings.crm_port)));
-        let hubspot = HubSpotServer::start(
-            model.clone(),
-            ServerOptions {
-                listen,
-                ..ServerOptions::default()
-            },
-            epoch_ms,
-        )
-        .await?;
+        let options = ServerOptions::default();
+        let crm = FakeServer::on(listener, model.clone(), options, epoch_ms).await;
 
         let account = account_id()?;
-        let mut config = account_config(
-            &hubspot.url(),
-            &settings.profile,
-            settings.share_percent,
-            &time_zone,
-        );
-        limit_day(&mut config, settings.daily_limit);
         callflume_worker::check_account(&config)?;
         let accounts = BTreeMap::from([(account.clone(), config.clone())]);
         callflume_worker::apply_configs(&broker, &accounts, true).await?;
         Ok(Self {
             server,
             broker,
-            hubspot,
+            crm,
             account,
             config,
             contacts,
@@ -167,7 +188,7 @@ impl Stage {
     }
 
     /// The fake CRM's model. Requests wait while it is held.
-    pub fn model(&self) -> MutexGuard<'_, HubSpot> {
+    pub fn model(&self) -> MutexGuard<'_, M> {
         self.model.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::limits::{Policy, Pool};
 use super::records::{Kind, RecordId};
-use crate::hubspot::Method;
+use crate::fakes::Method;
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,6 +11,8 @@ pub struct PipedriveConfig {
     pub company_id: u64,
     /// The company's part of its address.
     pub domain: String,
+    /// Where the OAuth address says that the company's API is; at the vendor's without it.
+    pub api_domain: Option<String>,
     /// IANA name of the server's zone: the day's tokens start anew at its midnight. Not published; chosen: UTC.
     pub time_zone: String,
     /// Currency of deals that name none.
@@ -53,6 +55,7 @@ impl Default for PipedriveConfig {
         Self {
             company_id: 7_700_001,
             domain: "sim-company".to_owned(),
+            api_domain: None,
             time_zone: "UTC".to_owned(),
             currency: "EUR".to_owned(),
             users: vec![

@@ -6,7 +6,7 @@
 use super::limits::Policy;
 use super::replies::failed;
 use crate::fakes::Struck;
-use crate::hubspot::{Deliver, Reply};
+use crate::fakes::{Deliver, Reply};
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,7 +43,7 @@ pub use oauth::OauthClient;
 pub use records::{Kind, Record, RecordId};
 pub use schema::{LINE_MAX, NOTE_MAX};
 
-use crate::hubspot::{Method, Reply, Request};
+use crate::fakes::{Method, Reply, Request};
 use audit::Audit;
 use faults::FaultScript;
 use limits::Limits;
@@ -66,6 +66,7 @@ enum TokenState {
 pub struct Pipedrive {
     company_id: u64,
     domain: String,
+    api_domain: Option<String>,
     currency: String,
     users: Vec<User>,
     tokens: BTreeMap<String, (Token, TokenState)>,
@@ -94,6 +95,7 @@ impl Pipedrive {
             index: SearchIndex::new(config.search_lag_ms, config.phone_search),
             company_id: config.company_id,
             domain: config.domain,
+            api_domain: config.api_domain,
             currency: config.currency,
             users: config.users,
             tokens: BTreeMap::new(),

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::config::Token;
 use super::replies::json_reply;
 use super::{Pipedrive, TokenState};
-use crate::hubspot::{Method, Reply, Request};
+use crate::fakes::{Method, Reply, Request};
 
 /// A client that may refresh, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,11 +101,14 @@ impl Pipedrive {
                 TokenState::ExpiresAt(ends_ms),
             ),
         );
+        let api_domain = self.api_domain.clone();
+        let api_domain =
+            api_domain.unwrap_or_else(|| format!("https://{}.pipedrive.com", self.domain));
         json_reply(
             200,
             &json!({"access_token": value, "token_type": "Bearer", "expires_in": client.expires_in_s,
                 "refresh_token": client.refresh_token, "scope": client.scope,
-                "api_domain": format!("https://{}.pipedrive.com", self.domain)}),
+                "api_domain": api_domain}),
         )
     }
 }

@@ -1,15 +1,16 @@
 //! A fake company as `callflume account prepare` leaves it, with the configuration that goes with it.
 
 use callflume_core::event::ContactRef;
-use callflume_core::vendor::{Span, Unit};
+use callflume_core::vendor::{Span, Unit, WindowSpec};
 
 use super::view::{KEY_LABEL, OPTED_OUT_LABEL};
 use super::{
     CustomField, Fault, FaultKind, FieldOwner, Pipedrive, PipedriveConfig, Policy, SetupError,
+    Token,
 };
 use crate::fakes::Prepared;
 use crate::hubspot::SeededContact;
-use crate::scenario::{FaultAction, FaultSpec, Scenario, ThrottlePolicy};
+use crate::scenario::{Crm, FaultAction, FaultSpec, Scenario, TOKEN, ThrottlePolicy};
 use crate::traffic::CONTACT_PROPERTIES;
 
 /// What Callflume keeps in custom fields: its name in the account's `custom_fields`, where, and what people see.
@@ -25,35 +26,13 @@ pub(crate) fn account(
     base_url: &str,
     start_ms: i64,
 ) -> Result<Prepared, SetupError> {
-    let mut company = PipedriveConfig {
-        search_lag_ms: scenario.crm.search_lag_ms as i64,
-        service_ms: scenario.crm.service_ms,
-        service_jitter_ms: scenario.crm.service_jitter_ms,
-        seed: scenario.seed,
-        ..PipedriveConfig::default()
-    };
+    let mut company = bare(&scenario.crm, scenario.seed);
     let mut config = scenario.crm.configuration(base_url, &company.time_zone);
-    let profile = &scenario.crm.profile;
-    for window in callflume_crm::limit_profile("pipedrive", profile).unwrap_or_default() {
-        match (window.span, window.unit) {
-            (Span::Day, Unit::Token) => {
-                let day = scenario.crm.daily_limit;
-                company.daily_tokens = day.unwrap_or(window.limit).into();
-                config
-                    .limits
-                    .extend(day.map(|limit| (window.name.to_owned(), limit)));
-            }
-            (Span::RollingMs(span_ms), _) => {
-                company.window_ms = span_ms as i64;
-                if window.name == "search" {
-                    company.search_limit = window.limit;
-                } else {
-                    company.burst_limit = window.limit;
-                }
-            }
-            _ => {}
-        }
-    }
+    let day = windows(&scenario.crm).iter().find(|it| is_day(it));
+    let limited = day.zip(scenario.crm.daily_limit);
+    config
+        .limits
+        .extend(limited.map(|(day, limit)| (day.name.to_owned(), limit)));
     let own = OWN_FIELDS
         .into_iter()
         .map(|(keeps, on, label)| (keeps.to_owned(), on, label));
@@ -82,9 +61,42 @@ pub(crate) fn account(
     })
 }
 
+/// A company without anything of ours, with the limits of its profile and, if given, another day.
+pub(crate) fn bare(crm: &Crm, seed: u64) -> PipedriveConfig {
+    let mut company = PipedriveConfig {
+        tokens: vec![Token::api(TOKEN, 31)],
+        search_lag_ms: crm.search_lag_ms as i64,
+        service_ms: crm.service_ms,
+        service_jitter_ms: crm.service_jitter_ms,
+        seed,
+        ..PipedriveConfig::default()
+    };
+    for window in windows(crm) {
+        if is_day(window) {
+            company.daily_tokens = crm.daily_limit.unwrap_or(window.limit).into();
+        } else if let Span::RollingMs(span_ms) = window.span {
+            company.window_ms = span_ms as i64;
+            if window.name == "search" {
+                company.search_limit = window.limit;
+            } else {
+                company.burst_limit = window.limit;
+            }
+        }
+    }
+    company
+}
+
+fn windows(crm: &Crm) -> &'static [WindowSpec] {
+    callflume_crm::limit_profile("pipedrive", &crm.profile).unwrap_or_default()
+}
+
+fn is_day(window: &WindowSpec) -> bool {
+    (window.span, window.unit) == (Span::Day, Unit::Token)
+}
+
 /// A scenario's fault for a run that starts at `start_ms`, epoch milliseconds. What only HubSpot knows, a lock and a
 /// move, is a failure here; checked scenarios don't ask for it.
-fn fault(spec: &FaultSpec, start_ms: i64) -> Fault {
+pub(crate) fn fault(spec: &FaultSpec, start_ms: i64) -> Fault {
     let kind = match spec.kind {
         FaultAction::ExecuteThenStatus => FaultKind::ExecuteThenStatus(spec.status()),
         FaultAction::ExecuteThenDrop => FaultKind::ExecuteThenDrop,

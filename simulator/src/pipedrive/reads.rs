@@ -9,7 +9,7 @@ use super::Pipedrive;
 use super::config::{FieldOwner, Token};
 use super::records::{Kind, Record, RecordId};
 use super::replies::{Refusal, success};
-use crate::hubspot::{Reply, Request};
+use crate::fakes::{Reply, Request};
 
 /// Most records on a page, and how many without a wish.
 const PAGE_MAX: usize = 500;

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::limits::Policy;
-use crate::hubspot::{Deliver, Reply};
+use crate::fakes::{Deliver, Reply};
 
 const INFO: &str = "Please check developers.pipedrive.com";
 

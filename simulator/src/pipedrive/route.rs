@@ -5,7 +5,7 @@
 use super::config::FieldOwner;
 use super::limits::Pool;
 use super::records::{Kind, RecordId};
-use crate::hubspot::{Method, Request};
+use crate::fakes::{Method, Request};
 
 /// An operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::config::PhoneSearch;
 use super::reads::{cursor, limit, parameter, place};
 use super::records::{Record, RecordId};
 use super::replies::{Refusal, success};
-use crate::hubspot::{Reply, Request};
+use crate::fakes::{Reply, Request};
 
 /// A person as the index knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

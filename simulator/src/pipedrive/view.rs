@@ -26,8 +26,8 @@ use super::note::Note;
 use super::reading::says;
 use super::records::{Kind, Record};
 use super::route::Route;
+use crate::fakes::Request;
 use crate::holdings::{Arrival, Deed, Errand, HeldRecord, HeldWrite, Holdings, SetField};
-use crate::hubspot::Request;
 use crate::phone::national_number;
 
 /// Label of the custom field of persons that says whether somebody must not be called again.

@@ -12,7 +12,7 @@ use super::config::{Token, User};
 use super::records::{Kind, RecordId};
 use super::replies::{Refusal, success};
 use super::schema::Parts;
-use crate::hubspot::Reply;
+use crate::fakes::Reply;
 
 /// Who writes, when, and in which request.
 #[derive(Debug, Clone, Copy)]

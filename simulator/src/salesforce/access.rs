@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::hubspot::Request;
+use crate::fakes::Request;
 
 /// A session as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

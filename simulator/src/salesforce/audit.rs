@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ids::RecordId;
 use super::limits::Policy;
 use super::records::ObjectKind;
-use crate::hubspot::Method;
+use crate::fakes::Method;
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::replies::{Answer, Failure};
 use super::route::{Call, Payload, data_path};
 use super::sobjects::object_of;
 use super::writes::Hand;
-use crate::hubspot::{Method, Request};
+use crate::fakes::{Method, Request};
 
 /// The most parts of one call.
 pub const COMPOSITE_MAX: usize = 25;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::limits::Policy;
 use super::replies::{Answer, Failure, html};
 use crate::fakes::Struck;
-use crate::hubspot::{Deliver, Reply};
+use crate::fakes::{Deliver, Reply};
 
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -61,7 +61,8 @@ pub use schema::Type;
 pub use seed::SeededContact;
 pub use standard::DESCRIPTION_MAX;
 
-use crate::hubspot::{Reply, Request, SEEDED_AT_MS};
+use crate::fakes::{Reply, Request};
+use crate::hubspot::SEEDED_AT_MS;
 use access::Access;
 use audit::Audit;
 use faults::{FaultScript, RowFault};

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Salesforce;
 use super::access::Standing;
 use super::replies::Answer;
-use crate::hubspot::{Method, Reply, Request};
+use crate::fakes::{Method, Reply, Request};
 
 /// How many grants of one app by one person are good.
 pub const GRANTS_MAX: usize = 5;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::limits::Policy;
-use crate::hubspot::Reply;
+use crate::fakes::Reply;
 
 /// Why a request, or one record of it, was refused.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ use super::Salesforce;
 use super::records::ObjectKind;
 use super::replies::{Answer, Failure};
 use super::writes::Hand;
-use crate::hubspot::{Method, Request};
+use crate::fakes::{Method, Request};
 
 /// Versions of the API that are served.
 pub(super) const VERSIONS: std::ops::RangeInclusive<u32> = 31..=68;

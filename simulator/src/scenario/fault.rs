@@ -5,8 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fakes::Fault;
-use crate::hubspot::Method;
+use crate::fakes::{Fault, Method};
 
 /// What goes wrong, and for which requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

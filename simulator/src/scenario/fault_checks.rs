@@ -3,7 +3,32 @@
 use super::checks::{Fault, RUN_S_MAX, between};
 use super::{FaultAction, FaultSpec};
 
+impl FaultSpec {
+    /// What keeps a fault that stands alone, outside of a scenario, from being usable. It need not end.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let fault = shape("", self).err()?;
+        Some(format!(
+            "`{}` {}: {}",
+            fault.field(),
+            fault.problem,
+            fault.remedy
+        ))
+    }
+}
+
 pub(super) fn fault(path: &str, spec: &FaultSpec) -> Result<(), Fault> {
+    shape(path, spec)?;
+    if spec.until_s.is_none() && spec.times.is_none() {
+        return Err(Fault::new(
+            path,
+            "the fault never ends, so nothing can be settled",
+            "add `until_s` or `times`",
+        ));
+    }
+    Ok(())
+}
+
+fn shape(path: &str, spec: &FaultSpec) -> Result<(), Fault> {
     let at = |field: &str| format!("{path}.{field}");
     let needs_status = matches!(
         spec.kind,
@@ -55,13 +80,6 @@ pub(super) fn fault(path: &str, spec: &FaultSpec) -> Result<(), Fault> {
             &at("until_s"),
             "the fault ends before it begins",
             "use a second after `from_s`",
-        ));
-    }
-    if spec.until_s.is_none() && spec.times.is_none() {
-        return Err(Fault::new(
-            path,
-            "the fault never ends, so nothing can be settled",
-            "add `until_s` or `times`",
         ));
     }
     Ok(())

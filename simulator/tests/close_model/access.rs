@@ -48,7 +48,7 @@ fn a_token_is_refreshed_once_with_each_refresh_token() {
     })
     .unwrap();
     let refresh = |crm: &mut Close, token: &str| {
-        let mut request = Request::new(Method::Post, "/api/v1/oauth2/token/")
+        let mut request = Request::new(Method::Post, "/oauth2/token/")
             .with_header("content-type", "application/x-www-form-urlencoded");
         request.body = format!(
             "grant_type=refresh_token&client_id=app&client_secret=s1&refresh_token={token}"

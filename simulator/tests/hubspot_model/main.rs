@@ -5,6 +5,7 @@ mod batches;
 mod faults;
 mod limits;
 mod links;
+mod oauth;
 mod records;
 mod refusals;
 mod searches;

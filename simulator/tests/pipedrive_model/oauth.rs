@@ -51,6 +51,18 @@ fn a_refresh_token_stays_and_gives_an_access_token_of_an_hour() {
 }
 
 #[test]
+fn the_reply_says_where_the_api_is() {
+    let mut crm = Pipedrive::new(PipedriveConfig {
+        oauth_clients: vec![OauthClient::new("app", "s3cret", "r+1", 32)],
+        api_domain: Some("http://127.0.0.1:7777".to_owned()),
+        ..config()
+    })
+    .unwrap();
+    let reply = body(&refresh(&mut crm, NOON_MS, BASIC, GRANT), 200);
+    assert_eq!(reply["api_domain"], "http://127.0.0.1:7777");
+}
+
+#[test]
 fn whoever_may_not_refresh_is_refused() {
     let mut crm = company();
     for (authorization, form, status, error) in [

@@ -123,7 +123,7 @@ async fn one_refused_item_of_a_batch_dies_alone() {
         .stage
         .contacts
         .iter()
-        .map(|contact| contact.e164.clone())
+        .map(|contact| contact.phone.clone().unwrap())
         .collect();
     for (number, phone) in phones.iter().enumerate() {
         // A property that the CRM doesn't have is refused for its item only.

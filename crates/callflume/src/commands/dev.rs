@@ -33,7 +33,7 @@ pub(super) async fn run(session: &Session, args: &Dev) -> anyhow::Result<Exit> {
     let log = logs.path().join("worker.log");
     let mut worker = WorkerProcess::start(Launch::own(&["worker"])?, stage.server.url(), &log)?;
     let broker = stage.server.url().to_owned();
-    let crm = stage.hubspot.url();
+    let crm = stage.crm.url();
     let facts = json!({
         "broker": broker, "monitoring": stage.server.monitoring_url(), "crm": crm, "crm_token": TOKEN,
         "account": stage.account, "worker_log": log, "store": stage.server.store_dir(),

@@ -1,11 +1,11 @@
-//! An account in the CRM: checked, prepared, and refused with the reason.
+//! An account in HubSpot: checked, prepared, and refused with the reason.
 
 use serde_json::Value;
 
 use crate::crm::Crm;
 use crate::program::{Program, Ran, account, nobody};
 
-fn states(ran: &Ran) -> Vec<(String, String)> {
+pub(crate) fn states(ran: &Ran) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     ran.documents()
         .iter()

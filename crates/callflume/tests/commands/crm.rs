@@ -1,14 +1,15 @@
-//! A fake HubSpot for the command line: the simulator's model behind HTTP, answering at once.
+//! Fake CRMs for the command line: the simulator's models behind HTTP, answering at once.
 
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use callflume_sim::hubspot::{HubSpot, HubSpotConfig, HubSpotServer, ServerOptions};
+use callflume_sim::fakes::{FakeServer, HttpModel, ServerOptions};
+use callflume_sim::hubspot::{HubSpot, HubSpotConfig};
 
 /// A fake CRM and its address.
-pub(crate) struct Crm {
-    pub(crate) model: Arc<Mutex<HubSpot>>,
-    server: HubSpotServer,
+pub(crate) struct Crm<M = HubSpot> {
+    pub(crate) model: Arc<Mutex<M>>,
+    server: FakeServer,
 }
 
 impl Crm {
@@ -19,8 +20,14 @@ impl Crm {
             service_jitter_ms: 0,
             ..HubSpotConfig::default()
         };
-        let model = Arc::new(Mutex::new(HubSpot::new(config).unwrap()));
-        let server = HubSpotServer::start(model.clone(), ServerOptions::default(), now_ms)
+        Self::with(HubSpot::new(config).unwrap()).await
+    }
+}
+
+impl<M: HttpModel> Crm<M> {
+    pub(crate) async fn with(model: M) -> Self {
+        let model = Arc::new(Mutex::new(model));
+        let server = FakeServer::start(model.clone(), ServerOptions::default(), now_ms)
             .await
             .unwrap();
         Self { model, server }
@@ -31,8 +38,8 @@ impl Crm {
     }
 
     /// Requests that reached the fake.
-    pub(crate) fn requests(&self) -> usize {
-        self.model.lock().unwrap().requests().len()
+    pub(crate) fn requests(&self) -> u64 {
+        self.model.lock().unwrap().tally().requests
     }
 }
 

@@ -1,6 +1,7 @@
 //! The built program, run as people and scripts run it, against real brokers.
 
 mod account;
+mod account_vendors;
 mod broker;
 mod configuration;
 mod contact;

@@ -9,7 +9,7 @@ use callflume_core::codes;
 use callflume_core::config::AccountConfig;
 use callflume_core::vendor::{Answer, HttpRequest};
 use callflume_crm::setup::Finding;
-use callflume_crm::{ApiVersion, Settings, close, hubspot, pipedrive};
+use callflume_crm::{ApiVersion, Settings, close, hubspot, pipedrive, salesforce};
 use callflume_worker::Sender;
 use secrecy::SecretString;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -74,10 +74,11 @@ impl Crm {
             hubspot::NAME => self.hubspot_findings(config, prepare).await,
             close::NAME => self.close_findings().await,
             pipedrive::NAME => self.pipedrive_findings(prepare).await,
+            salesforce::NAME => self.salesforce_findings(config).await,
             other => Err(Failure::coded(
                 codes::CONFIG_VALUE,
-                format!("an account of `{other}` can't be checked by this version yet"),
-                "check its credential and fields in the CRM by hand; docs/crms.md says which",
+                format!("an account of `{other}` can't be checked: there is no such CRM"),
+                "set `crm` of the account to one of hubspot, salesforce, close, pipedrive",
             )),
         }
     }
@@ -93,6 +94,7 @@ impl Crm {
         match config.crm.as_str() {
             close::NAME => close::setup::repaired(finding, &answer),
             pipedrive::NAME => pipedrive::setup::repaired(finding, &answer),
+            salesforce::NAME => salesforce::setup::repaired(finding, &answer),
             _ => hubspot::setup::repaired(finding, &answer),
         }
     }

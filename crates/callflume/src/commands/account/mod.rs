@@ -4,6 +4,7 @@ mod close;
 mod crm;
 mod hubspot;
 mod pipedrive;
+mod salesforce;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The model behind real HTTP: a wiremock server that asks it.
+//! Any fake behind real HTTP: a wiremock server that asks it.
 //!
 //! The instant a request stands for is read once, when the model takes it, so arrivals are in the order of the model's
 //! audit; the service time is waited for afterwards, without holding anything. wiremock can't cut a connection: an answer
@@ -18,8 +18,7 @@ use std::time::Duration;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
-use super::HubSpot;
-use super::http::{Deliver, Method, Reply, Request};
+use super::{Deliver, HttpModel, Method, Reply, Request};
 
 /// How the server listens and waits.
 #[derive(Debug, Clone)]
@@ -43,30 +42,41 @@ impl Default for ServerOptions {
 }
 
 /// A running server; it ends when dropped.
-pub struct HubSpotServer {
+pub struct FakeServer {
     server: Arc<MockServer>,
 }
 
-impl std::fmt::Debug for HubSpotServer {
+impl std::fmt::Debug for FakeServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HubSpotServer")
+        f.debug_struct("FakeServer")
             .field("url", &self.url())
             .finish()
     }
 }
 
-impl HubSpotServer {
+impl FakeServer {
     /// Starts a server in front of a model. `clock` gives epoch milliseconds and is read once per request.
-    pub async fn start(
-        model: Arc<Mutex<HubSpot>>,
+    pub async fn start<M: HttpModel>(
+        model: Arc<Mutex<M>>,
         options: ServerOptions,
         clock: impl Fn() -> i64 + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
         let listen = options
             .listen
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+        let listener = TcpListener::bind(listen)?;
+        Ok(Self::on(listener, model, options, clock).await)
+    }
+
+    /// The same on a listener that is there already: for a model that must know its own address.
+    pub async fn on<M: HttpModel>(
+        listener: TcpListener,
+        model: Arc<Mutex<M>>,
+        options: ServerOptions,
+        clock: impl Fn() -> i64 + Send + Sync + 'static,
+    ) -> Self {
         let server = MockServer::builder()
-            .listener(TcpListener::bind(listen)?)
+            .listener(listener)
             .disable_request_recording()
             .start()
             .await;
@@ -80,7 +90,7 @@ impl HubSpotServer {
             server: OnceLock::from(Arc::downgrade(&server)),
         }));
         server.register(door.mock()).await;
-        Ok(Self { server })
+        Self { server }
     }
 
     /// Base address, without a trailing slash.
@@ -94,7 +104,7 @@ impl HubSpotServer {
 }
 
 struct Inner {
-    model: Arc<Mutex<HubSpot>>,
+    model: Arc<Mutex<dyn HttpModel>>,
     clock: Box<dyn Fn() -> i64 + Send + Sync>,
     drop_delay: Duration,
     forget_after_bytes: usize,
@@ -156,8 +166,8 @@ impl Respond for Door {
         let request = translated(request);
         let (reply, service_ms) = {
             let mut model = self.0.model.lock().unwrap_or_else(PoisonError::into_inner);
-            let reply = model.handle((self.0.clock)(), &request);
-            (reply, model.service_time_ms())
+            let reply = model.reply((self.0.clock)(), &request);
+            (reply, model.service_ms())
         };
         let delay = match reply.deliver {
             Deliver::Normal => Duration::from_millis(service_ms + reply.extra_delay_ms),

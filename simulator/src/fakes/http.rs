@@ -1,6 +1,6 @@
-//! The requests and replies of the model: plain values, no HTTP library.
+//! The requests and replies of the fakes: plain values, no HTTP library.
 //!
-//! Decides nothing about HubSpot. Both fronts (in process and over a socket) speak these types, so the model is the same
+//! Decides nothing about any CRM. Both fronts (in process and over a socket) speak these types, so a model is the same
 //! under virtual time and under real HTTP.
 
 use serde_json::Value;
