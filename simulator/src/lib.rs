@@ -6,6 +6,7 @@ pub mod fakes;
 pub mod holdings;
 pub mod hubspot;
 pub mod live;
+pub mod naive;
 pub mod oracle;
 pub mod parity;
 pub mod phone;

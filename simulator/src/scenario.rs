@@ -15,7 +15,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use accounts::{AccountCrm, Accounts};
+pub use accounts::{AccountCrm, AccountSlo, Accounts};
 pub use durations::{DurationPreset, Durations};
 pub use error::{OnlyVirtual, ScenarioError};
 pub use fault::{FaultAction, FaultSpec, ThrottlePolicy};
@@ -175,6 +175,10 @@ pub struct Crm {
     pub share_percent: u32,
     /// Requests a day, or tokens where the CRM counts those, in place of the profile's.
     pub daily_limit: Option<u32>,
+    /// How long enrichment waits for its batch to fill, milliseconds, in place of the product's default.
+    pub batch_wait_ms: Option<u64>,
+    /// How long operational effects wait for others to share their request, milliseconds, in place of the CRM's default.
+    pub op_batch_wait_ms: Option<u64>,
     /// Mean service time of a request and how far one lies from it at most, milliseconds.
     pub service_ms: u64,
     /// See `service_ms`.
@@ -194,6 +198,8 @@ impl Default for Crm {
             profile: "private_professional".to_owned(),
             share_percent: 80,
             daily_limit: None,
+            batch_wait_ms: None,
+            op_batch_wait_ms: None,
             service_ms: 40,
             service_jitter_ms: 10,
             contacts: 5_000,

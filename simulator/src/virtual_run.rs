@@ -12,7 +12,8 @@ use callflume_core::event::EventId;
 use crate::fakes::{self, FakeCrm, SetupError};
 use crate::holdings::Holdings;
 use crate::live::stage;
-use crate::oracle::{self, DETAILS_MAX, Judgement};
+use crate::naive;
+use crate::oracle::{self, Cost, DETAILS_MAX, Judgement};
 use crate::report::{AccountFacts, Facts, Mode, Summary, WorkerFacts};
 use crate::scenario::Scenario;
 use crate::traffic::{Plan, PlanError};
@@ -51,6 +52,8 @@ pub struct AccountResult {
     pub crm: &'static str,
     /// Its calls.
     pub calls: u64,
+    /// What its events would have cost a program that writes each thing for itself.
+    pub naive: Cost,
     /// The oracle's judgement.
     pub judgement: Judgement,
     /// How long it had no owner, milliseconds, for each time it changed hands.
@@ -109,6 +112,7 @@ impl VirtualResult {
                 crm: account.crm,
                 calls: account.calls,
                 judgement: &account.judgement,
+                naive: account.naive,
             })
             .collect();
         Summary::new(&Facts {
@@ -163,6 +167,7 @@ pub fn run(scenario: &Scenario, out: Option<&mut dyn Write>) -> Result<VirtualRe
             account: account.plan.account.clone(),
             crm: account.crm.vendor(),
             calls: account.plan.calls.len() as u64,
+            naive: naive::cost(account.crm.vendor(), &account.plan),
             judgement,
             unowned_ms: account.unowned_ms,
             overlaps: account.overlaps,

@@ -103,7 +103,7 @@ async fn json(response: Response) -> Value {
 async fn what_it_suggests_works_limits_stand_and_ctrl_c_sums_up() {
     for (vendor, found, limit) in [
         ("hubspot", "/results", ("x-hubspot-ratelimit-max", "190")),
-        ("salesforce", "/records", ("sforce-limit-info", "/110000")),
+        ("salesforce", "/records", ("sforce-limit-info", "/200000")),
         ("close", "/data", ("ratelimit", "limit=20")),
         ("pipedrive", "/data", ("x-ratelimit-limit", "40")),
     ] {

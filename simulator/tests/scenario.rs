@@ -196,7 +196,7 @@ fn a_fault_is_told_with_its_place_its_field_and_a_remedy() {
             faulty("[crm]\nvendor = \"other\""),
             "x.toml:7:1",
             "`crm.vendor`",
-            "one of hubspot, close, pipedrive",
+            "one of hubspot, salesforce, close, pipedrive",
         ),
         (
             faulty("[crm]\ncontacts = 50000"),

@@ -56,6 +56,35 @@ fn what_an_account_leaves_out_is_as_in_the_common_table() {
 }
 
 #[test]
+fn how_long_effects_wait_for_a_shared_request_is_said_for_all_or_for_one() {
+    let scenario = parse(
+        "batch_wait_ms = 20000\n\
+         [[accounts.crm]]\nvendor = \"hubspot\"\n\
+         [[accounts.crm]]\nvendor = \"salesforce\"\nbatch_wait_ms = 60000\nop_batch_wait_ms = 900\n\
+         [[accounts.crm]]\nvendor = \"close\"\n[accounts.crm.slo]\nop_age_p99_ms = 50\n",
+    )
+    .unwrap();
+    let waits: Vec<_> = (0..3)
+        .map(|number| {
+            let own = scenario.of_account(number);
+            let config = fakes::prepared(&own, "http://crm.invalid", 0)
+                .unwrap()
+                .config;
+            (config.batch_wait_ms, config.op_batch_wait_ms)
+        })
+        .collect();
+    assert_eq!(waits, [(20_000, None), (60_000, Some(900)), (20_000, None)]);
+    let slo = |place: usize| scenario.accounts.crm[place].slo.op_age_p99_ms;
+    assert_eq!((slo(0), slo(2)), (None, Some(50.0)));
+    // Nothing said: the product's own.
+    let plain = fakes::prepared(&parse("").unwrap(), "http://crm.invalid", 0).unwrap();
+    assert_eq!(
+        (plain.config.batch_wait_ms, plain.config.op_batch_wait_ms),
+        (1_000, None)
+    );
+}
+
+#[test]
 fn accounts_that_are_only_counted_are_all_of_the_common_table() {
     let scenario = parse("[accounts]\ncount = 3\n").unwrap();
     assert_eq!(scenario.accounts_count(), 3);
@@ -74,7 +103,7 @@ fn what_can_not_be_is_refused_with_its_place_its_field_and_a_remedy() {
             account("vendor = \"other\"\n"),
             "x.toml:9:1",
             "`accounts.crm[0].vendor`",
-            "one of hubspot, close, pipedrive",
+            "one of hubspot, salesforce, close, pipedrive",
         ),
         (
             account("vendor = \"close\"\nprofile = \"private_professional\"\n"),
@@ -101,6 +130,18 @@ fn what_can_not_be_is_refused_with_its_place_its_field_and_a_remedy() {
             "another kind",
         ),
         (
+            fault("salesforce", "kind = \"migrating\""),
+            "x.toml:11:1",
+            "`accounts.crm[0].faults[0].kind`",
+            "another kind",
+        ),
+        (
+            account("vendor = \"salesforce\"\nprofile = \"private_professional\"\n"),
+            "x.toml:10:1",
+            "`accounts.crm[0].profile`",
+            "enterprise_10_seats",
+        ),
+        (
             fault("close", "kind = \"throttled\"\npolicy = \"daily\""),
             "x.toml:11:1",
             "`accounts.crm[0].faults[0].kind`",
@@ -117,6 +158,30 @@ fn what_can_not_be_is_refused_with_its_place_its_field_and_a_remedy() {
             "x.toml:10:1",
             "`accounts.crm[0].url`",
             "known here",
+        ),
+        (
+            account("vendor = \"close\"\nbatch_wait_ms = 60001\n"),
+            "x.toml:10:1",
+            "`accounts.crm[0].batch_wait_ms`",
+            "use 0 to 60000",
+        ),
+        (
+            account("vendor = \"close\"\nop_batch_wait_ms = 5001\n"),
+            "x.toml:10:1",
+            "`accounts.crm[0].op_batch_wait_ms`",
+            "use 0 to 5000",
+        ),
+        (
+            account("vendor = \"close\"\n[accounts.crm.slo]\ntokens_per_call_max = 9\n"),
+            "x.toml:11:1",
+            "`accounts.crm[0].slo.tokens_per_call_max`",
+            "limit the requests",
+        ),
+        (
+            account("vendor = \"close\"\n[accounts.crm.slo]\nop_requests_per_call_max = 0\n"),
+            "x.toml:11:1",
+            "`accounts.crm[0].slo.op_requests_per_call_max`",
+            "above 0",
         ),
         (
             parse("[accounts]\ncount = 2\n[[accounts.crm]]\nvendor = \"close\"\n"),

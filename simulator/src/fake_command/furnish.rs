@@ -72,14 +72,6 @@ pub(super) struct Known {
     pub(super) first_number: Option<String>,
 }
 
-/// The limit profile of a fake for which none was asked.
-fn usual_profile(vendor: &str) -> &'static str {
-    match vendor {
-        "salesforce" => "enterprise_10_seats",
-        other => fakes::default_profile(other),
-    }
-}
-
 /// Makes the fake that listens at `url`; faults count from `start_ms`, epoch milliseconds.
 pub(super) fn furnished(
     args: &FakeArgs,
@@ -88,7 +80,7 @@ pub(super) fn furnished(
 ) -> Result<Furnished, SetupError> {
     let vendor = args.vendor.as_str();
     let profile = args.profile.clone();
-    let profile = profile.unwrap_or_else(|| usual_profile(vendor).to_owned());
+    let profile = profile.unwrap_or_else(|| fakes::default_profile(vendor).to_owned());
     let Some(windows) = callflume_crm::limit_profile(vendor, &profile) else {
         return Err(SetupError::Profile {
             vendor: vendor.to_owned(),

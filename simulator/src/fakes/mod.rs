@@ -19,7 +19,7 @@ use callflume_core::event::ContactRef;
 use crate::holdings::Holdings;
 use crate::scenario::{Crm, FaultAction, FaultSpec, Scenario};
 use crate::virtual_time;
-use crate::{close, hubspot, pipedrive};
+use crate::{close, hubspot, pipedrive, salesforce};
 
 pub(crate) use faults::FaultScript;
 pub use faults::{Fault, Struck};
@@ -28,7 +28,7 @@ pub use model::{HttpModel, Tally};
 pub use server::{FakeServer, ServerOptions};
 
 /// Vendors with a fake, by the names of their configuration.
-pub const VENDORS: [&str; 3] = ["hubspot", "close", "pipedrive"];
+pub const VENDORS: [&str; 4] = ["hubspot", "salesforce", "close", "pipedrive"];
 
 /// Environment variable that holds the fake CRMs' token; workers started by a run get it.
 pub const TOKEN_VARIABLE: &str = "CALLFLUME_FAKE_HUBSPOT_TOKEN";
@@ -55,6 +55,9 @@ pub enum SetupError {
     /// HubSpot's.
     #[error(transparent)]
     HubSpot(#[from] hubspot::SetupError),
+    /// Salesforce's.
+    #[error(transparent)]
+    Salesforce(#[from] salesforce::SetupError),
     /// Close's.
     #[error(transparent)]
     Close(#[from] close::SetupError),
@@ -74,6 +77,7 @@ pub fn prepared(
 ) -> Result<Prepared, SetupError> {
     match scenario.crm.vendor.as_str() {
         "hubspot" => Ok(hubspot::prepared::account(scenario, base_url, start_ms)?),
+        "salesforce" => Ok(salesforce::prepared::account(scenario, base_url, start_ms)?),
         "close" => Ok(close::prepared::account(scenario, base_url, start_ms)?),
         "pipedrive" => Ok(pipedrive::prepared::account(scenario, base_url, start_ms)?),
         other => Err(SetupError::Unknown(other.to_owned())),
@@ -101,13 +105,17 @@ impl Crm {
     /// The configuration of an account here but for what its vendor needs beyond.
     pub(crate) fn configuration(&self, base_url: &str, time_zone: &str) -> AccountConfig {
         let (vendor, profile) = (&self.vendor, &self.profile);
-        configuration(vendor, profile, self.share_percent, base_url, time_zone)
+        let mut config = configuration(vendor, profile, self.share_percent, base_url, time_zone);
+        config.batch_wait_ms = self.batch_wait_ms.unwrap_or(config.batch_wait_ms);
+        config.op_batch_wait_ms = self.op_batch_wait_ms.or(config.op_batch_wait_ms);
+        config
     }
 }
 
 /// The limit profile of an account that names none.
 pub fn default_profile(vendor: &str) -> &'static str {
     match vendor {
+        "salesforce" => "enterprise_100_seats",
         "close" => "strict_search",
         "pipedrive" => "growth_api_token",
         _ => "private_professional",
@@ -119,10 +127,16 @@ pub fn has_day(vendor: &str) -> bool {
     vendor != "close"
 }
 
+/// Whether a vendor has a price per operation, in tokens.
+pub fn has_price(vendor: &str) -> bool {
+    vendor == "pipedrive"
+}
+
 /// Whether a fake can be struck by a fault.
 pub fn can_fail(vendor: &str, fault: &FaultSpec) -> bool {
     match fault.kind {
-        FaultAction::Locked | FaultAction::Migrating => vendor == "hubspot",
+        FaultAction::Locked => matches!(vendor, "hubspot" | "salesforce"),
+        FaultAction::Migrating => vendor == "hubspot",
         FaultAction::Throttled => fault.policy.is_none() || vendor != "close",
         _ => true,
     }
@@ -131,7 +145,7 @@ pub fn can_fail(vendor: &str, fault: &FaultSpec) -> bool {
 /// Where a deal of a new account stands: the CRM's own ids, which publishers send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DealStages {
-    /// The pipeline.
+    /// The pipeline, as publishers name it.
     pub pipeline: &'static str,
     /// The stage of a new deal.
     pub first: &'static str,
@@ -142,6 +156,8 @@ pub struct DealStages {
 /// The stages of deals in a vendor's fake.
 pub fn deal_stages(vendor: &str) -> DealStages {
     let (pipeline, first, second) = match vendor {
+        // An org has no pipelines; a record type would stand for one.
+        "salesforce" => ("standard", "Prospecting", "Qualification"),
         "close" => ("pipe_1", "stat_20", "stat_21"),
         "pipedrive" => ("1", "1", "2"),
         _ => ("default", "appointmentscheduled", "qualifiedtobuy"),

@@ -11,7 +11,7 @@ use crate::close::{self, Close};
 use crate::hubspot::{self, HubSpot};
 use crate::pipedrive::{self, Pipedrive};
 use crate::salesforce::{self, Salesforce};
-use crate::scenario::{FaultAction, FaultSpec};
+use crate::scenario::FaultSpec;
 
 /// A fake that can be put behind HTTP.
 pub trait HttpModel: Send + 'static {
@@ -141,7 +141,7 @@ modelled!(Close, close::prepared::fault,
     write => (write.object.event_name(), write.kind == close::WriteKind::Create));
 modelled!(Pipedrive, pipedrive::prepared::fault,
     write => (pipedrive_kind(write.kind), write.what == pipedrive::WriteKind::Create));
-modelled!(Salesforce, salesforce_fault,
+modelled!(Salesforce, salesforce::prepared::fault,
     write => (write.object.name(), write.kind == salesforce::WriteKind::Create));
 
 fn pipedrive_kind(kind: pipedrive::Kind) -> &'static str {
@@ -152,22 +152,4 @@ fn pipedrive_kind(kind: pipedrive::Kind) -> &'static str {
         pipedrive::Kind::Note => "note",
         pipedrive::Kind::CallLog => "call log",
     }
-}
-
-/// A fault of Salesforce; a limit that is said to be full is the day's.
-fn salesforce_fault(spec: &FaultSpec, start_ms: i64) -> salesforce::Fault {
-    use salesforce::{FaultKind, Policy};
-    let kind = match spec.kind {
-        FaultAction::ExecuteThenStatus => FaultKind::ExecuteThenStatus(spec.status()),
-        FaultAction::ExecuteThenDrop => FaultKind::ExecuteThenDrop,
-        FaultAction::ExecuteThenTruncate => FaultKind::ExecuteThenTruncate,
-        FaultAction::ExecuteSlowly => FaultKind::ExecuteSlowly(spec.delay_ms()),
-        FaultAction::Drop => FaultKind::DropWithoutExecuting,
-        FaultAction::Html502 => FaultKind::StatusWithoutExecuting(502),
-        FaultAction::Throttled => FaultKind::Throttled(Policy::Total),
-        FaultAction::Status | FaultAction::Locked | FaultAction::Migrating => {
-            FaultKind::StatusWithoutExecuting(spec.status())
-        }
-    };
-    spec.fault(kind, start_ms)
 }

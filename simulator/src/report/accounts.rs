@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::facts::{lane_age, rounded};
-use super::{AccountFacts, AgeMs, CrmCounts, Writes};
+use super::objectives::{Kind, SloRow};
+use super::{AccountFacts, AgeMs, CrmCounts, Facts, Writes};
 use crate::oracle::{Ages, Cost, EffectCounts, Judgement};
 
 /// One account of a run.
@@ -36,6 +37,10 @@ pub struct PerCall {
     pub look_ups: Price,
     /// Everything else.
     pub other: Price,
+    /// All of these.
+    pub total: Price,
+    /// What the same events would have cost a program that writes each thing for itself, as it happens: counted, not run.
+    pub naive: Price,
 }
 
 /// A number of requests and what they cost.
@@ -45,6 +50,40 @@ pub struct Price {
     pub requests: f64,
     /// Tokens; `null` where the CRM has no price per operation.
     pub tokens: Option<f64>,
+}
+
+/// What was to hold of each account by itself. Accounts are in the scenario's order.
+pub(super) fn objectives(facts: &Facts<'_>) -> Vec<SloRow> {
+    let mut rows = Vec::new();
+    for (account, own) in facts.accounts.iter().zip(&facts.scenario.accounts.crm) {
+        let summary = AccountSummary::from(account);
+        for (key, limit) in own.slo.limits() {
+            let Some(limit) = limit else {
+                continue;
+            };
+            let (kind, actual) = summary.measured(key);
+            let name = format!("{}.{}.{key}", summary.account, summary.vendor);
+            rows.push(SloRow::at_most(kind, name, limit, actual));
+        }
+    }
+    rows
+}
+
+impl AccountSummary {
+    /// What an objective of this key is about.
+    fn measured(&self, key: &str) -> (Kind, Option<f64>) {
+        let parts = &self.per_call;
+        match key {
+            "op_requests_per_call_max" => {
+                let requests = parts.operational.requests + parts.look_ups.requests;
+                (Kind::Correctness, Some(rounded(requests)))
+            }
+            "en_requests_per_call_max" => (Kind::Correctness, Some(parts.enrichment.requests)),
+            "tokens_per_call_max" => (Kind::Correctness, parts.tokens(true)),
+            "warm_tokens_per_call_max" => (Kind::Correctness, parts.tokens(false)),
+            _ => (Kind::Latency, self.age_ms.op.p99),
+        }
+    }
 }
 
 impl From<&AccountFacts<'_>> for AccountSummary {
@@ -68,19 +107,32 @@ impl From<&AccountFacts<'_>> for AccountSummary {
                 enrichment: per_call(spend.en),
                 look_ups: per_call(spend.look_ups),
                 other: per_call(spend.other),
+                total: per_call(spend.total()),
+                naive: per_call(facts.naive),
             },
         }
     }
 }
 
 impl PerCall {
-    /// The parts with their names.
-    pub(super) const fn parts(&self) -> [(&'static str, &Price); 4] {
+    /// Tokens of all parts, or of all but look-ups.
+    fn tokens(&self, looking_up: bool) -> Option<f64> {
+        let own = [&self.operational, &self.enrichment, &self.other];
+        let look_ups = looking_up.then_some(&self.look_ups);
+        let parts = own.into_iter().chain(look_ups);
+        let tokens: Option<f64> = parts.map(|price| price.tokens).sum();
+        tokens.map(rounded)
+    }
+
+    /// The parts with their names, their sum, and what it stands against.
+    pub(super) const fn parts(&self) -> [(&'static str, &Price); 6] {
         [
             ("operational", &self.operational),
             ("enrichment", &self.enrichment),
             ("look-ups", &self.look_ups),
             ("other", &self.other),
+            ("all", &self.total),
+            ("written directly", &self.naive),
         ]
     }
 }

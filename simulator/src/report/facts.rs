@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::{LaneAge, Mode, PublishMs, PublishRatio};
-use crate::oracle::Judgement;
+use crate::oracle::{Cost, Judgement};
 use crate::scenario::Scenario;
 use crate::traffic::Plan;
 
@@ -47,6 +47,8 @@ pub struct AccountFacts<'a> {
     pub calls: u64,
     /// What the oracle says of it alone.
     pub judgement: &'a Judgement,
+    /// What its events would have cost a program that writes each thing for itself; see [`crate::naive`].
+    pub naive: Cost,
 }
 
 /// What the machine did during a timed run.

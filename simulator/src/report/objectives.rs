@@ -1,7 +1,10 @@
 //! Objectives: what was expected, what was measured, and the verdict that follows.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
+use super::accounts;
 use super::facts::{ms_at, rounded};
 use super::{Facts, Fitness, Mode, PublishRatio, Verdict};
 
@@ -25,8 +28,8 @@ pub(super) enum Kind {
 /// One objective.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SloRow {
-    /// Its name: the scenario's key, or what the oracle counts.
-    pub name: &'static str,
+    /// Its name: the scenario's key, or what the oracle counts; of one account behind `<account>.<vendor>.`.
+    pub name: Cow<'static, str>,
     /// What must hold, such as `<= 2000`.
     pub expected: String,
     /// What was measured; `null` when nothing was, which never passes.
@@ -39,14 +42,19 @@ pub struct SloRow {
 }
 
 impl SloRow {
-    fn at_most(kind: Kind, name: &'static str, limit: f64, actual: Option<f64>) -> Self {
+    pub(super) fn at_most(
+        kind: Kind,
+        name: impl Into<Cow<'static, str>>,
+        limit: f64,
+        actual: Option<f64>,
+    ) -> Self {
         let expected = if limit == 0.0 {
             "== 0".to_owned()
         } else {
             format!("<= {limit}")
         };
         Self {
-            name,
+            name: name.into(),
             expected,
             actual,
             pass: actual.is_some_and(|actual| actual <= limit),
@@ -159,6 +167,7 @@ pub(super) fn judge(facts: &Facts<'_>, ratio: Option<&PublishRatio>, fit: bool) 
             rows.push(SloRow::at_most(kind, name, limit, actual));
         }
     }
+    rows.extend(accounts::objectives(facts));
     rows
 }
 

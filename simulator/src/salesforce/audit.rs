@@ -22,9 +22,11 @@ pub struct RequestAudit {
     pub user: Option<RecordId>,
     pub method: Method,
     pub path: String,
+    /// Methods of the parts of a composite, in their order; none for anything else.
+    pub parts: Vec<Method>,
     /// How many API calls it was counted as; none for a refused request.
     pub calls: u32,
-    /// Which limit was full.
+    /// Which limit was said to be full; one that wasn't if the request is also faulted.
     pub throttled: Option<Policy>,
     /// Whether the request was carried out, whatever the requester was told and however its items fared.
     pub executed: bool,

@@ -56,6 +56,20 @@ pub(super) fn calls(path: &[&str], body: &[u8]) -> u32 {
     parts.unwrap_or(1).clamp(1, COMPOSITE_MAX) as u32
 }
 
+/// Methods of a composite's parts; none for anything else.
+pub(super) fn methods(path: &[&str], body: &[u8]) -> Vec<Method> {
+    if path != ["composite"] {
+        return Vec::new();
+    }
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let parts = body["compositeRequest"].as_array();
+    parts
+        .into_iter()
+        .flatten()
+        .filter_map(|part| part["method"].as_str().map(Method::parse))
+        .collect()
+}
+
 impl Salesforce {
     pub(super) fn composite(&mut self, hand: &Hand, call: &Call<'_>) -> Result<Answer, Failure> {
         let body = object_of(call.json()?)?;

@@ -15,6 +15,7 @@ mod audit;
 mod bulk;
 mod checks;
 mod collections;
+mod comments;
 mod composite;
 mod config;
 mod controls;
@@ -25,6 +26,7 @@ mod faults;
 mod ids;
 mod limits;
 mod oauth;
+pub(crate) mod prepared;
 mod query;
 mod records;
 mod replies;
@@ -36,6 +38,7 @@ mod sobjects;
 mod soql;
 mod standard;
 mod values;
+mod view;
 mod writes;
 
 use std::collections::VecDeque;
@@ -190,6 +193,7 @@ impl Salesforce {
             user: None,
             method: request.method,
             path: request.path.clone(),
+            parts: Vec::new(),
             calls: 0,
             throttled: None,
             executed: false,
@@ -223,6 +227,9 @@ impl Salesforce {
         audit.user = self.users.get(user).cloned();
         let segments = request.segments();
         let path = route::data_path(&segments);
+        if let Some((_, path)) = &path {
+            audit.parts = composite::methods(path, &request.body);
+        }
         let calls = path
             .as_ref()
             .map_or(1, |(_, path)| composite::calls(path, &request.body));
@@ -237,6 +244,7 @@ impl Salesforce {
             Some(FaultKind::Throttled(policy)) => {
                 self.limits.give_back(calls, &mut self.audit.counters);
                 audit.calls = 0;
+                audit.throttled = Some(*policy);
                 self.refused(now_ms, *policy)
             }
             Some(kind) if !kind.executes() => faults::broken(kind),

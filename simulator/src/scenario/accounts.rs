@@ -1,4 +1,4 @@
-//! The accounts of a scenario: how many, and the CRM of each where they differ.
+//! The accounts of a scenario: how many, the CRM of each where they differ, and what must hold of each.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,12 @@ pub struct AccountCrm {
     /// See [`Crm::daily_limit`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub daily_limit: Option<u32>,
+    /// See [`Crm::batch_wait_ms`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_wait_ms: Option<u64>,
+    /// See [`Crm::op_batch_wait_ms`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op_batch_wait_ms: Option<u64>,
     /// See [`Crm::service_ms`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_ms: Option<u64>,
@@ -54,6 +60,39 @@ pub struct AccountCrm {
     /// What goes wrong here, in place of what goes wrong in `[crm]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub faults: Option<Vec<FaultSpec>>,
+    /// What must hold of this account, beside what must of all of them together.
+    #[serde(default)]
+    pub slo: AccountSlo,
+}
+
+/// What must hold of one account. What isn't given isn't judged.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountSlo {
+    /// Requests per call that carried something operational, and look-ups.
+    pub op_requests_per_call_max: Option<f64>,
+    /// Requests per call that carried enrichment only, the backlog's too.
+    pub en_requests_per_call_max: Option<f64>,
+    /// Tokens per call of all requests; only where the CRM has a price per operation.
+    pub tokens_per_call_max: Option<f64>,
+    /// The same without look-ups: what a call costs whose people the cache knows. A warm one is asked in vain only for
+    /// people whom the CRM doesn't know either.
+    pub warm_tokens_per_call_max: Option<f64>,
+    /// See [`super::Slo::op_age_p99_ms`].
+    pub op_age_p99_ms: Option<f64>,
+}
+
+impl AccountSlo {
+    /// The limits by their keys.
+    pub const fn limits(&self) -> [(&'static str, Option<f64>); 5] {
+        [
+            ("op_requests_per_call_max", self.op_requests_per_call_max),
+            ("en_requests_per_call_max", self.en_requests_per_call_max),
+            ("tokens_per_call_max", self.tokens_per_call_max),
+            ("warm_tokens_per_call_max", self.warm_tokens_per_call_max),
+            ("op_age_p99_ms", self.op_age_p99_ms),
+        ]
+    }
 }
 
 impl AccountCrm {
@@ -70,6 +109,8 @@ impl AccountCrm {
             profile: own.profile.unwrap_or(profile),
             share_percent: own.share_percent.unwrap_or(common.share_percent),
             daily_limit: own.daily_limit.or(common.daily_limit.filter(|_| same)),
+            batch_wait_ms: own.batch_wait_ms.or(common.batch_wait_ms),
+            op_batch_wait_ms: own.op_batch_wait_ms.or(common.op_batch_wait_ms),
             service_ms: own.service_ms.unwrap_or(common.service_ms),
             service_jitter_ms: own.service_jitter_ms.unwrap_or(common.service_jitter_ms),
             contacts: own.contacts.unwrap_or(common.contacts),

@@ -1,7 +1,7 @@
 //! What a readable scenario must satisfy to be run.
 
 use super::fault_checks::fault;
-use super::{Arrivals, Crm, Scenario};
+use super::{AccountCrm, Arrivals, Crm, Scenario};
 use crate::fakes;
 use crate::hubspot::FICTIONAL_NUMBERS;
 
@@ -117,7 +117,25 @@ fn accounts(scenario: &Scenario) -> Result<(), Fault> {
     }
     between("accounts.crm", named as f64, 0.0, 1_000.0)?;
     for (place, own) in accounts.crm.iter().enumerate() {
-        crm(&format!("accounts.crm.{place}"), &own.over(&scenario.crm))?;
+        let path = format!("accounts.crm.{place}");
+        crm(&path, &own.over(&scenario.crm))?;
+        account_slo(&path, own)?;
+    }
+    Ok(())
+}
+
+fn account_slo(path: &str, own: &AccountCrm) -> Result<(), Fault> {
+    for (key, limit) in own.slo.limits() {
+        let at = format!("{path}.slo.{key}");
+        possible(&at, limit)?;
+        if key.ends_with("tokens_per_call_max") && limit.is_some() && !fakes::has_price(&own.vendor)
+        {
+            return Err(Fault::new(
+                &at,
+                format!("{} counts no tokens", own.vendor),
+                "limit the requests per call",
+            ));
+        }
     }
     Ok(())
 }
@@ -264,6 +282,12 @@ fn crm(path: &str, crm: &Crm) -> Result<(), Fault> {
         )?;
     }
     for (field, value, high) in [
+        ("batch_wait_ms", crm.batch_wait_ms.unwrap_or(0), 60_000.0),
+        (
+            "op_batch_wait_ms",
+            crm.op_batch_wait_ms.unwrap_or(0),
+            5_000.0,
+        ),
         ("service_ms", crm.service_ms, 60_000.0),
         ("service_jitter_ms", crm.service_jitter_ms, 60_000.0),
         ("search_lag_ms", crm.search_lag_ms, 600_000.0),
@@ -300,15 +324,7 @@ fn slo(scenario: &Scenario) -> Result<(), Fault> {
         ("slo.takeover_ms", slo.takeover_ms),
         ("slo.worker_rss_mb", slo.worker_rss_mb),
     ] {
-        if let Some(value) = value
-            && !(value.is_finite() && value > 0.0)
-        {
-            return Err(Fault::new(
-                path,
-                format!("{value} can't be met"),
-                "use a number above 0",
-            ));
-        }
+        possible(path, value)?;
     }
     if let Some(ratio) = slo.publish_ratio_max {
         between("slo.publish_ratio_max", ratio, 1.0, 100.0)?;
@@ -321,6 +337,18 @@ fn slo(scenario: &Scenario) -> Result<(), Fault> {
         ));
     }
     Ok(())
+}
+
+/// A limit that something above nothing can keep.
+fn possible(path: &str, limit: Option<f64>) -> Result<(), Fault> {
+    match limit {
+        Some(limit) if !(limit.is_finite() && limit > 0.0) => Err(Fault::new(
+            path,
+            format!("{limit} can't be met"),
+            "use a number above 0",
+        )),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn between(path: &str, value: f64, low: f64, high: f64) -> Result<(), Fault> {

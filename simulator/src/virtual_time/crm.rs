@@ -7,6 +7,7 @@ use callflume_core::vendor::{Answer, HttpRequest, Method};
 use crate::close::Close;
 use crate::hubspot::{Deliver, HubSpot, Reply, Request};
 use crate::pipedrive::Pipedrive;
+use crate::salesforce::Salesforce;
 use crate::scenario::TOKEN;
 
 /// What becomes of a request at the CRM's door.
@@ -33,6 +34,13 @@ impl<T: Crm + ?Sized> Crm for Box<T> {
 }
 
 impl Crm for HubSpot {
+    fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered {
+        let reply = self.handle(now_ms, &model_request(request).with_bearer(TOKEN));
+        answered(reply, self.service_time_ms())
+    }
+}
+
+impl Crm for Salesforce {
     fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered {
         let reply = self.handle(now_ms, &model_request(request).with_bearer(TOKEN));
         answered(reply, self.service_time_ms())

@@ -12,7 +12,7 @@ fn missed(summary: &Summary) -> Vec<&str> {
         .slo
         .iter()
         .filter(|row| !row.pass)
-        .map(|row| row.name)
+        .map(|row| row.name.as_ref())
         .collect()
 }
 
@@ -173,7 +173,7 @@ fn what_was_to_be_measured_and_wasnt_fails() {
 fn virtual_time_is_judged_by_what_it_can_measure() {
     let summary = Case::virtual_time().summary();
     assert_eq!(summary.verdict, Verdict::Pass);
-    let names: Vec<&str> = summary.slo.iter().map(|row| row.name).collect();
+    let names: Vec<&str> = summary.slo.iter().map(|row| row.name.as_ref()).collect();
     assert_eq!(
         names,
         [

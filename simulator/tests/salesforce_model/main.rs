@@ -1,8 +1,10 @@
 //! The fake Salesforce, request by request. Every test drives the pure model with instants of its own.
 
 mod access;
+mod back_fill;
 mod batches;
 mod bulk;
+mod bundled;
 mod collections;
 mod composites;
 mod duplicates;
@@ -10,9 +12,13 @@ mod faults;
 mod fields;
 mod jobs;
 mod limits;
+mod line;
+mod meanwhile;
 mod outside;
+mod preparing;
 mod queries;
 mod records;
+mod round_trip;
 mod searches;
 mod setup;
 mod upserts;
