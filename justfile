@@ -14,6 +14,10 @@ lint:
 test *ARGS:
     cargo test --workspace --locked {{ARGS}}
 
+# The vendors' own SDKs drive the fake CRMs, e.g. `just conformance --only hubspot`.
+conformance *ARGS:
+    python3 conformance/run.py {{ARGS}}
+
 # Sets everything up, runs 200+ simulated calls, prints a verdict.
 demo *ARGS:
     cargo run --release --locked -- demo {{ARGS}}

@@ -67,7 +67,9 @@ impl HubSpot {
         match kind {
             FaultKind::Throttled(policy) => {
                 self.limits.give_back(app, pool);
-                throttled(*policy, correlation)
+                let mut reply = throttled(*policy, correlation);
+                self.add_limit_headers(self.now_ms, app, pool, Some(*policy), &mut reply);
+                reply
             }
             FaultKind::Html502 => html(502, "Bad Gateway"),
             FaultKind::Locked423 => {

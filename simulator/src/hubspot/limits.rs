@@ -266,26 +266,42 @@ impl Limits {
     }
 
     /// The daily pair, absent for OAuth apps.
-    pub(super) fn daily_headers(&mut self, now_ms: i64, app: &App) -> Vec<(&'static str, i64)> {
+    pub(super) fn daily_headers(
+        &mut self,
+        now_ms: i64,
+        app: &App,
+        full: bool,
+    ) -> Vec<(&'static str, i64)> {
         if app.oauth {
             return Vec::new();
         }
         let day = self.day(now_ms);
+        let remaining = if full {
+            0
+        } else {
+            day.limit.saturating_sub(day.used)
+        };
         vec![
             ("X-HubSpot-RateLimit-Daily", day.limit as i64),
-            (
-                "X-HubSpot-RateLimit-Daily-Remaining",
-                day.limit.saturating_sub(day.used) as i64,
-            ),
+            ("X-HubSpot-RateLimit-Daily-Remaining", remaining as i64),
         ]
     }
 
     /// The headers of the rolling window, with the deprecated per-second pair (a tenth of the limit, not enforced).
-    pub(super) fn interval_headers(&mut self, now_ms: i64, app: &App) -> Vec<(&'static str, i64)> {
+    pub(super) fn interval_headers(
+        &mut self,
+        now_ms: i64,
+        app: &App,
+        full: bool,
+    ) -> Vec<(&'static str, i64)> {
         let Some(log) = self.intervals.get_mut(&app.app_id) else {
             return Vec::new();
         };
-        let remaining = log.limit.saturating_sub(log.held(now_ms));
+        let remaining = if full {
+            0
+        } else {
+            log.limit.saturating_sub(log.held(now_ms))
+        };
         let secondly = log.limit / 10;
         let secondly_left = secondly.saturating_sub(log.held_since(now_ms - 1_000));
         vec![

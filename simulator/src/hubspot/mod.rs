@@ -358,7 +358,8 @@ impl HubSpot {
         Ok(Reply::json(200, &information))
     }
 
-    /// Ordinary replies carry both sets, searches none; a refusal for the day carries the daily pair only.
+    /// Ordinary replies carry both sets, searches none; a refusal for the day carries the daily pair only. A scripted
+    /// refusal, too, means that nothing is left of what is said to be full.
     fn add_limit_headers(
         &mut self,
         now_ms: i64,
@@ -370,9 +371,11 @@ impl HubSpot {
         if pool != Pool::Interval {
             return;
         }
-        let mut headers = self.limits.daily_headers(now_ms, app);
-        if throttled != Some(Policy::Daily) {
-            headers.extend(self.limits.interval_headers(now_ms, app));
+        let day_is_full = throttled == Some(Policy::Daily);
+        let mut headers = self.limits.daily_headers(now_ms, app, day_is_full);
+        if !day_is_full {
+            let full = throttled == Some(Policy::TenSecondlyRolling);
+            headers.extend(self.limits.interval_headers(now_ms, app, full));
         }
         for (name, value) in headers {
             reply.push_header(name, value);

@@ -1,4 +1,4 @@
-//! Collections: up to 200 records in one call, each with a result of its own.
+//! Collections: up to 200 records in one call, each with a result of its own; up to 2,000 when they are only read.
 //!
 //! A well-formed request is answered with 200 however its items fared, results in the order of the items. With
 //! `allOrNone` the first refusal takes everything back.
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Salesforce;
 use super::ids::RecordId;
+use super::query::shown;
 use super::records::ObjectKind;
 use super::replies::{Answer, Failure};
 use super::route::Call;
@@ -17,6 +18,9 @@ use super::writes::{Hand, Upserted};
 
 /// The most records of one call.
 pub const COLLECTION_MAX: usize = 200;
+
+/// The most records read in one call.
+pub const COLLECTION_READ_MAX: usize = 2_000;
 
 /// What became of an item: its id and, of an upsert, whether it was made.
 type Outcome = Result<(RecordId, Option<bool>), Failure>;
@@ -33,8 +37,7 @@ fn items(call: &Call<'_>) -> Result<(bool, Vec<Map<String, Value>>), Failure> {
         return Err(Failure::unreadable("records must be a list"));
     };
     if records.len() > COLLECTION_MAX {
-        let said = "record limit reached. cannot submit more than 200 records into this call";
-        return Err(Failure::request(400, "EXCEEDED_ID_LIMIT", said));
+        return Err(too_many());
     }
     let mut items = Vec::with_capacity(records.len());
     for record in records {
@@ -44,6 +47,11 @@ fn items(call: &Call<'_>) -> Result<(bool, Vec<Map<String, Value>>), Failure> {
         }
     }
     Ok((all_or_none, items))
+}
+
+fn too_many() -> Failure {
+    let said = "record limit reached. cannot submit more than 200 records into this call";
+    Failure::request(400, "EXCEEDED_ID_LIMIT", said)
 }
 
 /// The object that an item says it is of.
@@ -133,13 +141,70 @@ impl Salesforce {
         }))
     }
 
+    /// `POST /composite/sobjects/Contact` with ids and fields: the records in the order of the ids, null where there is none.
+    pub(super) fn read_many(
+        &self,
+        hand: &Hand,
+        object: ObjectKind,
+        call: &Call<'_>,
+    ) -> Result<Answer, Failure> {
+        let body = object_of(call.json()?)?;
+        let texts = |name: &str| -> Result<Vec<String>, Failure> {
+            let list = body.get(name).and_then(Value::as_array);
+            list.and_then(|list| {
+                list.iter()
+                    .map(|it| it.as_str().map(str::to_owned))
+                    .collect()
+            })
+            .ok_or_else(|| Failure::unreadable(&format!("{name} must be a list of texts")))
+        };
+        let (ids, names) = (texts("ids")?, texts("fields")?);
+        if ids.len() > COLLECTION_READ_MAX {
+            let said = "record limit reached. cannot retrieve more than 2000 records in this call";
+            return Err(Failure::request(400, "EXCEEDED_ID_LIMIT", said));
+        }
+        let fields = self.fields_named(object, names.iter().map(String::as_str))?;
+        let found = ids.iter().map(|id| {
+            let id = self.present(object, id).ok()?;
+            Some(shown(hand.version, self.store.any(&id)?, &fields))
+        });
+        Ok(Answer::json(200, found.collect()))
+    }
+
+    /// `DELETE /composite/sobjects?ids=…`: records of whichever objects.
+    pub(super) fn delete_many(&mut self, hand: &Hand, call: &Call<'_>) -> Result<Answer, Failure> {
+        let all_or_none = match call.parameter("allOrNone") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Failure::unreadable("allOrNone must be true or false")),
+        };
+        let ids = call.parameter("ids").unwrap_or_default();
+        let ids: Vec<&str> = ids.split(',').filter(|id| !id.is_empty()).collect();
+        if ids.is_empty() {
+            let said = "The ids parameter is required";
+            return Err(Failure::request(400, "MISSING_ARGUMENT", said));
+        }
+        if ids.len() > COLLECTION_MAX {
+            return Err(too_many());
+        }
+        Ok(self.each(hand, all_or_none, &ids, |org, id| {
+            let object = ObjectKind::ALL
+                .into_iter()
+                .find(|object| id.starts_with(object.prefix()))
+                .ok_or_else(|| {
+                    Failure::record("MALFORMED_ID", format!("malformed id {id}"), &["Id"])
+                })?;
+            Ok((org.delete(hand, object, id)?, None))
+        }))
+    }
+
     /// Carries out every item and tells what became of each.
-    fn each(
+    fn each<T>(
         &mut self,
         hand: &Hand,
         all_or_none: bool,
-        items: &[Map<String, Value>],
-        mut carry_out: impl FnMut(&mut Self, &Map<String, Value>) -> Outcome,
+        items: &[T],
+        mut carry_out: impl FnMut(&mut Self, &T) -> Outcome,
     ) -> Answer {
         let begun = self.savepoint();
         let outcomes: Vec<Outcome> = items.iter().map(|item| carry_out(self, item)).collect();

@@ -50,7 +50,7 @@ use serde_json::{Map, json};
 
 pub use audit::{Counters, FieldWrite, RequestAudit, Write, WriteKind};
 pub use bulk::{FILE_MAX_BYTES, JOB_KEPT_MS, JobState};
-pub use collections::COLLECTION_MAX;
+pub use collections::{COLLECTION_MAX, COLLECTION_READ_MAX};
 pub use composite::COMPOSITE_MAX;
 pub use config::{DuplicateRule, SalesforceConfig, Session, SetupError, Stage, User};
 pub use custom::{CustomField, FieldOwner};

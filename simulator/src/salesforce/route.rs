@@ -141,6 +141,10 @@ impl Salesforce {
             }
             (Post, ["composite", "sobjects"]) => self.create_many(hand, call),
             (Patch, ["composite", "sobjects"]) => self.update_many(hand, call),
+            (Delete, ["composite", "sobjects"]) => self.delete_many(hand, call),
+            (Post, ["composite", "sobjects", object]) => {
+                self.read_many(hand, object_named(object)?, call)
+            }
             (Patch, ["composite", "sobjects", object, field]) => {
                 self.upsert_many(hand, object_named(object)?, field, call)
             }
@@ -166,7 +170,8 @@ fn unknown(method: Method, path: &[&str]) -> Failure {
         ["sobjects", _, _] => "GET,PATCH,DELETE",
         ["sobjects", _, _, _] => "GET,PATCH",
         ["sobjects", _] | ["composite"] | ["composite", "batch"] | ["jobs", "ingest"] => "POST",
-        ["composite", "sobjects"] => "POST,PATCH",
+        ["composite", "sobjects"] => "POST,PATCH,DELETE",
+        ["composite", "sobjects", _] => "POST",
         ["composite", "sobjects", _, _] => "PATCH",
         ["jobs", "ingest", _] => "GET,PATCH,DELETE",
         ["tooling", "sobjects", "CustomField"] => "POST",

@@ -165,27 +165,39 @@ impl Salesforce {
         id: &str,
         call: &Call<'_>,
     ) -> Result<Answer, Failure> {
-        let mut fields = Vec::new();
-        match call.parameter("fields") {
-            None => fields.extend(self.schema.fields(object).map(|field| field.name.clone())),
-            Some(names) => {
-                for name in names.split(',') {
-                    let field = self.schema.field(object, name.trim()).ok_or_else(|| {
-                        let said = format!(
-                            "No such column '{name}' on sobject of type {}",
-                            object.name()
-                        );
-                        Failure::request(400, "INVALID_FIELD", said)
-                    })?;
-                    fields.push(field.name.clone());
-                }
-                if !fields.iter().any(|name| name == "Id") {
-                    fields.push("Id".to_owned());
-                }
-            }
-        }
+        let fields = match call.parameter("fields") {
+            None => self
+                .schema
+                .fields(object)
+                .map(|field| field.name.clone())
+                .collect(),
+            Some(names) => self.fields_named(object, names.split(','))?,
+        };
         let record = self.store.any(id).ok_or_else(Failure::not_found)?;
         Ok(Answer::json(200, shown(hand.version, record, &fields)))
+    }
+
+    /// Fields that are asked for by name, and the id.
+    pub(super) fn fields_named<'a>(
+        &self,
+        object: ObjectKind,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<String>, Failure> {
+        let mut fields = Vec::new();
+        for name in names {
+            let field = self.schema.field(object, name.trim()).ok_or_else(|| {
+                let said = format!(
+                    "No such column '{name}' on sobject of type {}",
+                    object.name()
+                );
+                Failure::request(400, "INVALID_FIELD", said)
+            })?;
+            fields.push(field.name.clone());
+        }
+        if !fields.iter().any(|name| name == "Id") {
+            fields.push("Id".to_owned());
+        }
+        Ok(fields)
     }
 
     pub(super) fn describe(&self, object: ObjectKind) -> Answer {

@@ -148,6 +148,31 @@ fn a_refusal_by_fault_holds_no_place_in_the_window_and_a_broken_request_does() {
     assert_eq!(crm.counters().over_limit, 0);
 }
 
+#[test]
+fn a_refusal_by_fault_shows_the_headers_of_a_full_limit() {
+    const DAY: &str = "X-HubSpot-RateLimit-Daily-Remaining";
+    const WINDOW: &str = "X-HubSpot-RateLimit-Remaining";
+    for (policy, day, window) in [
+        (Policy::TenSecondlyRolling, Some("625000"), Some("0")),
+        (Policy::Daily, Some("0"), None),
+    ] {
+        let mut crm = account();
+        crm.add_fault(Fault::next(FaultKind::Throttled(policy), ""));
+        let refused = create(&mut crm, NOON_MS);
+        assert_eq!(
+            (refused.header(DAY), refused.header(WINDOW)),
+            (day, window),
+            "{policy:?}"
+        );
+        let admitted = create(&mut crm, NOON_MS);
+        assert_eq!(
+            (admitted.header(DAY), admitted.header(WINDOW)),
+            (Some("624999"), Some("189")),
+            "{policy:?}"
+        );
+    }
+}
+
 /// The same requests and faults give the same bytes.
 #[test]
 fn runs_repeat_to_the_byte() {

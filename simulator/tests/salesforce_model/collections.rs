@@ -1,9 +1,11 @@
 //! Collections of up to 200 records.
 
-use callflume_sim::salesforce::{COLLECTION_MAX, ObjectKind, Salesforce};
+use callflume_sim::salesforce::{COLLECTION_MAX, COLLECTION_READ_MAX, ObjectKind, Salesforce};
 use serde_json::{Value, json};
 
-use crate::{CONTACTS, KEY, NOON_MS, body, code, contact, created, org, patch, post};
+use crate::{
+    CONTACTS, KEY, NOON_MS, TASKS, body, code, contact, created, delete, org, patch, post,
+};
 
 const MANY: &str = "/composite/sobjects";
 
@@ -248,4 +250,90 @@ fn what_is_no_collection_is_refused_whole() {
         200
     );
     assert_eq!(living(&crm), 200);
+}
+
+#[test]
+fn records_are_read_in_the_order_of_their_ids() {
+    let mut crm = org();
+    let (a, b) = (
+        contact(&mut crm, NOON_MS, "A"),
+        contact(&mut crm, NOON_MS, "B"),
+    );
+    let path = format!("{MANY}/Contact");
+    let sent =
+        json!({"ids": [b, "003000000000000AAA", "no id", a.get(..15)], "fields": ["LastName"]});
+    let read = body(&post(&mut crm, NOON_MS, &path, &sent), 200);
+    let seen: Vec<(&Value, &Value)> = read
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (&it["Id"], &it["LastName"]))
+        .collect();
+    let (nobody, b, a) = (Value::Null, json!(b), json!(a));
+    assert_eq!(
+        seen,
+        [
+            (&b, &json!("B")),
+            (&nobody, &nobody),
+            (&nobody, &nobody),
+            (&a, &json!("A"))
+        ]
+    );
+    for (sent, code_of) in [
+        (json!({"ids": [a]}), "JSON_PARSER_ERROR"),
+        (json!({"ids": a, "fields": ["Id"]}), "JSON_PARSER_ERROR"),
+        (
+            json!({"ids": [a], "fields": ["Nothing__c"]}),
+            "INVALID_FIELD",
+        ),
+        (
+            json!({"ids": vec![&a; COLLECTION_READ_MAX + 1], "fields": ["Id"]}),
+            "EXCEEDED_ID_LIMIT",
+        ),
+    ] {
+        assert_eq!(
+            code(&post(&mut crm, NOON_MS, &path, &sent), 400),
+            code_of,
+            "{sent}"
+        );
+    }
+}
+
+#[test]
+fn records_of_several_objects_are_deleted_each_for_itself() {
+    let mut crm = org();
+    let who = contact(&mut crm, NOON_MS, "A");
+    let task = created(&mut crm, NOON_MS, TASKS, json!({"Subject": "Call"}));
+    let path = format!("{MANY}?ids={who},003000000000000AAA,x,{task}");
+    let careful = body(
+        &delete(&mut crm, NOON_MS, &format!("{path}&allOrNone=true")),
+        200,
+    );
+    assert_eq!(
+        careful[0]["errors"][0]["statusCode"],
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK"
+    );
+    assert_eq!(living(&crm), 1);
+    let results = body(&delete(&mut crm, NOON_MS, &path), 200);
+    assert_eq!(
+        results[0],
+        json!({"id": who, "success": true, "errors": []})
+    );
+    for (place, code) in [(1, "INVALID_CROSS_REFERENCE_KEY"), (2, "MALFORMED_ID")] {
+        assert_eq!(results[place]["success"], false, "{results}");
+        assert_eq!(results[place]["errors"][0]["statusCode"], code, "{results}");
+    }
+    assert_eq!(results[3]["id"], json!(task));
+    assert_eq!(living(&crm), 0);
+    assert!(crm.record(&task).unwrap().deleted);
+    let many = vec![who.as_str(); COLLECTION_MAX + 1].join(",");
+    for (query, expect) in [
+        ("", "MISSING_ARGUMENT"),
+        ("?ids=", "MISSING_ARGUMENT"),
+        ("?ids=x&allOrNone=no", "JSON_PARSER_ERROR"),
+        (&format!("?ids={many}"), "EXCEEDED_ID_LIMIT"),
+    ] {
+        let reply = delete(&mut crm, NOON_MS, &format!("{MANY}{query}"));
+        assert_eq!(code(&reply, 400), expect, "{query}");
+    }
 }
