@@ -152,6 +152,7 @@ fn dispatcher(criterion: &mut Criterion) {
         seed: 1,
         floors: [0; 2],
         journal: None,
+        reference: None,
     };
     let mut group = criterion.benchmark_group("dispatcher");
     group.throughput(Throughput::Elements(EVENTS));

@@ -2,6 +2,7 @@
 
 mod contact;
 mod dead;
+mod reference;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::contact::{Contact, ContactLookup};
 pub(crate) use self::dead::{Dead, DeadDrop, DeadList, DeadReplay, DeadShow};
+pub(crate) use self::reference::Reference;
 
 /// What `callflume --help` ends with: examples and every exit code.
 const TOP_HELP: &str = "\
@@ -102,6 +104,8 @@ pub(crate) enum Command {
     /// A contact, as voice services see it.
     #[command(subcommand)]
     Contact(Contact),
+    /// Owners, pipelines and stages of an account, with the names that events may use.
+    Reference(Reference),
     /// A CRM account: check it, prepare it, let it go on.
     #[command(subcommand)]
     Account(Account),

@@ -92,13 +92,13 @@ pub enum Field {
     CallId,
     /// Task: `high`, `medium` or `low`.
     Priority,
-    /// Deal: pipeline id.
+    /// Deal: pipeline, by id or label.
     Pipeline,
-    /// Deal: stage id.
+    /// Deal: stage, by id or label.
     Stage,
     /// Deal: amount, as decimal text.
     Amount,
-    /// All: owner's id in the CRM.
+    /// All: owner, by id in the CRM or e-mail address.
     Owner,
     /// A vendor's own property, by its name there.
     Custom(String),

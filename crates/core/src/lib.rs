@@ -23,6 +23,7 @@ pub mod ownership;
 pub mod plan;
 pub mod quota;
 pub mod record;
+pub mod reference;
 pub mod seed;
 pub mod time;
 pub mod vendor;

@@ -1,7 +1,8 @@
 //! The records Callflume keeps in KV buckets: their names, keys and formats.
 //!
 //! Each is JSON with a `schema` number; a reader takes the version before its own too. Keys and aliases are digests; of
-//! all records only those of contacts hold personal data, their [`Card`].
+//! all records here only those of contacts hold personal data, their [`Card`]. Reference data, which names a CRM's own
+//! users, is a module of its own: [`crate::reference`].
 
 use std::collections::BTreeMap;
 
@@ -311,6 +312,11 @@ pub mod key {
     /// A contact by CRM id.
     pub fn contact(account: &AccountId, crm_id: &str) -> String {
         format!("c.{account}.{crm_id}")
+    }
+
+    /// An account's reference data.
+    pub fn reference(account: &AccountId) -> String {
+        format!("reference.{account}")
     }
 
     /// An account's configuration.

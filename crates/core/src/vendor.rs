@@ -8,6 +8,7 @@ use std::fmt;
 use crate::codes::Code;
 use crate::effect::{Fields, Object};
 use crate::event::Phone;
+use crate::reference::References;
 
 /// What one request does. All items of an operation share it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -430,6 +431,11 @@ pub trait Vendor: Send + Sync {
     /// otherwise: 0 where requests are plentiful and latency is all, more where only a day's number of them counts.
     fn op_batch_wait_ms(&self) -> u64 {
         0
+    }
+
+    /// How its owners, pipelines and stages are read; none for a CRM that is spoken to in ids only.
+    fn references(&self) -> Option<&dyn References> {
+        None
     }
 
     /// The request for an operation.

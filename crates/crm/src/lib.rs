@@ -11,6 +11,7 @@ mod headers;
 pub mod hubspot;
 pub mod oauth;
 pub mod pipedrive;
+mod reference;
 pub mod salesforce;
 mod settings;
 pub mod setup;

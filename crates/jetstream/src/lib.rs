@@ -28,6 +28,7 @@ pub mod lookup;
 pub mod provision;
 pub mod pull;
 pub mod records;
+pub mod reference;
 pub mod replay;
 mod stored;
 pub mod tokens;

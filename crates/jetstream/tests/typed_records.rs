@@ -6,6 +6,7 @@ use async_nats::jetstream::message::StreamMessage;
 use callflume_core::card::News;
 use callflume_core::lane::Lane;
 use callflume_core::record::{ContactRecord, EffectState, JournalRecord, LedgerRecord, SCHEMA};
+use callflume_core::reference::{Owner, ReferenceRecord};
 use callflume_core::time::WallTime;
 use callflume_jetstream::SwapError;
 use callflume_jetstream::clock::BrokerClock;
@@ -14,6 +15,7 @@ use callflume_jetstream::floor::{Floor, Floors};
 use callflume_jetstream::journal::Journals;
 use callflume_jetstream::kv::{Bucket, Expected};
 use callflume_jetstream::ledger::Ledger;
+use callflume_jetstream::reference::ReferenceData;
 
 use common::{Site, account, site};
 
@@ -156,6 +158,49 @@ async fn contacts_are_found_by_alias() {
     assert_eq!(contacts.id_of(&acme, "digest-2").await.unwrap(), None);
     contacts.forget(&acme, "901").await.unwrap();
     assert_eq!(contacts.by_alias(&acme, "digest-1").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn reference_data_is_kept_per_account_and_replaced_whole() {
+    let site = site().await;
+    let (acme, other) = (account("acme"), account("other"));
+    let reference = ReferenceData::open(&site.broker).await.unwrap();
+    assert_eq!(reference.read(&acme).await.unwrap(), None);
+    let mut record = ReferenceRecord::default();
+    record.add(ReferenceRecord {
+        owners: vec![Owner {
+            id: "71".to_owned(),
+            email: "ida@example.com".to_owned(),
+            active: true,
+        }],
+        ..ReferenceRecord::default()
+    });
+    let first = reference.write(&acme, &record).await.unwrap();
+    record.owners.clear();
+    let second = reference.write(&acme, &record).await.unwrap();
+    assert!(second > first);
+    for found in [
+        reference.read(&acme).await.unwrap(),
+        reference.read_fast(&acme).await.unwrap(),
+    ] {
+        let found = found.unwrap();
+        assert_eq!((&found.record, found.revision), (&record, second));
+    }
+    assert_eq!(reference.read(&other).await.unwrap(), None);
+    // A record as large as it may become fits a message.
+    record.add(ReferenceRecord {
+        owners: (0..20_000)
+            .map(|n| Owner {
+                id: n.to_string(),
+                email: format!("person-{n}@example.com"),
+                active: true,
+            })
+            .collect(),
+        ..ReferenceRecord::default()
+    });
+    reference.write(&acme, &record).await.unwrap();
+    let found = reference.read(&acme).await.unwrap().unwrap();
+    assert!(found.record.owners.len() > 5_000, "{:?}", found.record);
 }
 
 #[tokio::test]

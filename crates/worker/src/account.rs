@@ -32,6 +32,7 @@ use crate::credential::Credential;
 use crate::http::Sender;
 use crate::lane::{self, Command, HeldMessages};
 use crate::permits::{self, Asks};
+use crate::reference;
 use crate::renewal::renew;
 use crate::setup::setup;
 use crate::status::AccountStatus;
@@ -54,6 +55,8 @@ pub(crate) enum Order {
     Configure(Box<AccountConfig>),
     /// Read the CRM's contacts into the cache.
     Warm,
+    /// Read the CRM's owners, pipelines and stages.
+    ReadReference,
     /// The operator says the trouble is over.
     Resume,
 }
@@ -206,19 +209,17 @@ impl Task {
             consumers.push(consumer);
         }
         let consumers = <[AccountConsumer; 2]>::try_from(consumers).map_err(|_| Ended::LaneGone)?;
-        let journal = store.journals.read(&account).await?;
+        let (journal, known) =
+            tokio::join!(store.journals.read(&account), reference::known(&store));
+        let journal = journal?;
         let journal_revision = journal.as_ref().map(|stored| stored.revision);
         let sender = Sender::new(&config)?;
         let credential = credential(&shared, &account, &config, &lease_until)?;
         // Its keys are the system's randomness: permits have names that nobody guesses.
         let seed = RandomState::new().hash_one(account.as_str());
-        let setup = setup(
-            &account,
-            &config,
-            floors,
-            journal.map(|stored| stored.record),
-            seed,
-        )?;
+        let journal = journal.map(|stored| stored.record);
+        let mut setup = setup(&account, &config, floors, journal, seed)?;
+        setup.reference = known;
         let dispatcher = Dispatcher::new(setup, shared.now())?;
         let (report, inputs) = mpsc::channel(INPUTS_MAX);
         let held = [HeldMessages::default(), HeldMessages::default()];
@@ -339,6 +340,7 @@ impl Task {
         match order {
             Order::Stop => self.dispatcher.handle(now, Input::Stop),
             Order::Warm => self.dispatcher.handle(now, Input::Warm),
+            Order::ReadReference => self.dispatcher.handle(now, Input::ReadReference),
             Order::Resume => {
                 self.alerts.clear();
                 self.credential.resume();
@@ -455,6 +457,10 @@ impl Task {
                         .send(&sender, request, &http, timeout, &lease_until)
                         .await
                 });
+            }
+            Output::SaveReference(record) => {
+                self.tasks
+                    .spawn(reference::save(self.store.clone(), *record));
             }
             Output::WriteJournal(record) => {
                 let (store, report, mut revision) = (

@@ -14,7 +14,8 @@
 //! | `permits` | permits for other processes on the credential, asked for by request/reply |
 //! | `contacts` | look-ups for voice services by request/reply, and whom they want looked up |
 //! | `lane` | pulling from one consumer, setting it back |
-//! | `store` | reading and writing ledger, contacts, floors, journal, dead letters |
+//! | `reference` | reference data: read at a takeover, stored after a reading |
+//! | `store` | reading and writing ledger, contacts, floors, journal, reference data, dead letters |
 //! | `http` | one request, one answer |
 //! | `credential` | what requests are authorized with |
 //! | `tokens` | access tokens renewed by OAuth |
@@ -35,6 +36,7 @@ mod http;
 mod janitor;
 mod lane;
 mod permits;
+mod reference;
 mod renewal;
 mod secret;
 pub mod services;

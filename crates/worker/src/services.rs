@@ -27,6 +27,7 @@ use crate::status::AccountStatus;
 /// Where workers are asked for their state.
 pub const STATUS: &str = "svc.worker.v1.status";
 const WARM: &str = "svc.worker.v1.warm.";
+const REFERENCE: &str = "svc.worker.v1.reference.";
 const RESUME: &str = "svc.worker.v1.resume.";
 const ALL: &str = "svc.worker.v1.>";
 
@@ -89,14 +90,18 @@ async fn answer(
             accounts,
         })
     } else {
-        let order = [(WARM, Order::Warm), (RESUME, Order::Resume)]
-            .into_iter()
-            .find_map(|(prefix, order)| {
-                Some((
-                    subject.strip_prefix(prefix)?.parse::<AccountId>().ok()?,
-                    order,
-                ))
-            });
+        let order = [
+            (WARM, Order::Warm),
+            (REFERENCE, Order::ReadReference),
+            (RESUME, Order::Resume),
+        ]
+        .into_iter()
+        .find_map(|(prefix, order)| {
+            Some((
+                subject.strip_prefix(prefix)?.parse::<AccountId>().ok()?,
+                order,
+            ))
+        });
         match order {
             Some((account, order)) if accounts.iter().any(|owned| owned.account == account) => {
                 if orders.send((account, order)).await.is_err() {
@@ -174,6 +179,15 @@ pub async fn warm(
     wait: Duration,
 ) -> Result<Option<Accepted>, Error> {
     ask(broker, format!("{WARM}{account}"), wait).await
+}
+
+/// Asks the owner of an account to read the CRM's owners, pipelines and stages; `None` when nobody owns it.
+pub async fn read_reference(
+    broker: &Broker,
+    account: &AccountId,
+    wait: Duration,
+) -> Result<Option<Accepted>, Error> {
+    ask(broker, format!("{REFERENCE}{account}"), wait).await
 }
 
 /// Tells the owner of an account that its trouble is over; `None` when nobody owns it.

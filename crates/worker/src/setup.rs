@@ -70,7 +70,7 @@ pub fn check_account(config: &AccountConfig) -> Result<(), BadConfig> {
     Ok(())
 }
 
-/// What an account's dispatcher is made of.
+/// What an account's dispatcher is made of, without stored reference data.
 pub fn setup(
     account: &AccountId,
     config: &AccountConfig,
@@ -88,5 +88,6 @@ pub fn setup(
         seed,
         floors,
         journal,
+        reference: None,
     })
 }

@@ -37,6 +37,9 @@ pub struct AccountStatus {
     /// Effects whose link had expired before it could be written, since the takeover.
     #[serde(default)]
     pub expired: u64,
+    /// Owners named by an address that no active owner in the CRM has, left out since the takeover.
+    #[serde(default)]
+    pub owners_unknown: u64,
     /// Effects and events that became dead letters, since the takeover.
     #[serde(default)]
     pub dead: u64,

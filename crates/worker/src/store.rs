@@ -1,4 +1,4 @@
-//! Reading and writing what the dispatcher asks for: ledger, contacts, floors, journal, dead letters.
+//! Reading and writing what the dispatcher asks for: ledger, contacts, floors, journal, reference data, dead letters.
 //!
 //! Everything here can be repeated after an unknown outcome: ledger writes are absolute, contacts meet what is stored, dead letters are
 //! deduplicated by their id, the journal is compared and set.
@@ -14,6 +14,7 @@ use callflume_jetstream::floor::Floors;
 use callflume_jetstream::journal::Journals;
 use callflume_jetstream::kv::Expected;
 use callflume_jetstream::ledger::Ledger;
+use callflume_jetstream::reference::ReferenceData;
 use callflume_jetstream::{Broker, Error, SwapError};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -25,11 +26,12 @@ const WRITES_AT_ONCE: usize = 32;
 /// The buckets and streams of an account, opened.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
-    account: AccountId,
+    pub(crate) account: AccountId,
     pub(crate) ledger: Ledger,
     pub(crate) contacts: Contacts,
     pub(crate) floors: Floors,
     pub(crate) journals: Journals,
+    pub(crate) reference: ReferenceData,
     pub(crate) dead: DeadLetters,
 }
 
@@ -45,6 +47,7 @@ impl Store {
             contacts,
             floors: Floors::open(broker).await?,
             journals: Journals::open(broker).await?,
+            reference: ReferenceData::open(broker).await?,
             dead: DeadLetters::new(broker),
         })
     }

@@ -38,11 +38,15 @@ pub struct CloseConfig {
     /// Custom fields made by the customer before the first request.
     pub custom_fields: Vec<CustomField>,
     pub users: Vec<String>,
+    /// E-mail addresses of users, by id; one without has none.
+    pub user_emails: BTreeMap<String, String>,
     /// Statuses of leads, the default first.
     pub lead_statuses: Vec<String>,
     /// Statuses of opportunities in their one pipeline, the default first.
     pub opportunity_statuses: Vec<String>,
     pub pipeline: String,
+    /// What people call statuses, pipeline and outcomes, by id; what isn't here is called by its id.
+    pub labels: BTreeMap<String, String>,
     /// Outcomes of calls.
     pub outcomes: Vec<String>,
     /// The largest `_skip` of a listing: beyond it a 400. Chosen.
@@ -67,6 +71,10 @@ impl Default for CloseConfig {
             seed: 1,
             custom_fields: Vec::new(),
             users: vec!["user_71".to_owned(), "user_72".to_owned()],
+            user_emails: texts(&[
+                ("user_71", "sales.east@example.com"),
+                ("user_72", "sales.west@example.com"),
+            ]),
             lead_statuses: vec!["stat_10".to_owned(), "stat_11".to_owned()],
             opportunity_statuses: vec![
                 "stat_20".to_owned(),
@@ -74,10 +82,23 @@ impl Default for CloseConfig {
                 "stat_22".to_owned(),
             ],
             pipeline: "pipe_1".to_owned(),
+            labels: texts(&[
+                ("pipe_1", "Sales"),
+                ("stat_20", "Talking"),
+                ("stat_21", "Offer sent"),
+                ("stat_22", "Won"),
+            ]),
             outcomes: vec!["outcome_1".to_owned()],
             max_skip: 10_000,
         }
     }
+}
+
+fn texts(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(id, text)| ((*id).to_owned(), (*text).to_owned()))
+        .collect()
 }
 
 /// A credential. Each has limits of its own.

@@ -13,6 +13,7 @@ mod access;
 mod audit;
 mod config;
 mod controls;
+mod directory;
 mod events;
 mod faults;
 mod fields;
@@ -31,7 +32,7 @@ mod writes;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 pub use audit::{Counters, FieldWrite, RequestAudit, Write, WriteKind};
 pub use config::{ApiKey, CloseConfig, CustomField, OauthClient, SetupError};
@@ -220,37 +221,14 @@ impl Close {
                 }
                 ok(self.schema.create(kind, &body.into())?)
             }
-            Operation::Me | Operation::Users | Operation::Pipelines | Operation::Outcomes => {
-                ok(self.reference(&route.operation))
-            }
-            Operation::Statuses(kind) => ok(lists::page(named(self.statuses(kind)))),
+            Operation::Me
+            | Operation::Users
+            | Operation::Pipelines
+            | Operation::Statuses(_)
+            | Operation::Outcomes => ok(self.directory(&route.operation, request)?),
             Operation::Token => Err(Refusal::not_found()),
         }
     }
-
-    /// What the organisation consists of besides records.
-    fn reference(&self, operation: &Operation) -> Value {
-        let config = &self.config;
-        match operation {
-            Operation::Me => json!({
-                "id": config.users.first(),
-                "organizations": [{"id": config.organization_id}],
-            }),
-            Operation::Users => lists::page(named(&config.users)),
-            Operation::Pipelines => lists::page(vec![json!({
-                "id": config.pipeline,
-                "name": "Sales",
-                "statuses": named(&config.opportunity_statuses),
-            })]),
-            _ => lists::page(named(&config.outcomes)),
-        }
-    }
-}
-
-fn named(ids: &[String]) -> Vec<Value> {
-    ids.iter()
-        .map(|id| json!({"id": id, "label": id, "name": id}))
-        .collect()
 }
 
 /// The body of a write: 415 when it doesn't say that it is JSON, 400 when it isn't.

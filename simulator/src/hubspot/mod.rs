@@ -14,6 +14,7 @@ mod audit;
 mod batch;
 mod config;
 mod controls;
+mod dispositions;
 mod faults;
 mod filters;
 mod groups;
@@ -317,6 +318,7 @@ impl HubSpot {
             }
             Route::Owners => ok(self.account.owners(request)?),
             Route::Owner(id) => ok(self.account.owner(&id)?),
+            Route::Dispositions => ok(dispositions::all()),
             Route::DealPipelines => ok(self.account.pipelines()),
             Route::Properties(object) => ok(self.schema.list(object)),
             Route::Property(object, name) => ok(self.schema.body(object, &name)?),

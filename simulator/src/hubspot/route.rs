@@ -38,6 +38,7 @@ pub(super) enum Route {
     Owners,
     Owner(String),
     DealPipelines,
+    Dispositions,
     Properties(ObjectKind),
     CreateProperty(ObjectKind),
     Property(ObjectKind, String),
@@ -59,6 +60,7 @@ impl Route {
         let method = request.method;
         match parts.as_slice() {
             ["crm", "v3", family, tail @ ..] => Self::crm(method, family, tail, false),
+            ["calling", "v1", "dispositions"] if method == Method::Get => Some(Self::Dispositions),
             ["crm", "v4", "objects", tail @ ..] => Self::association(method, tail),
             ["crm", family, version, tail @ ..] if DATED_VERSIONS.contains(version) => {
                 Self::crm(method, family, tail, true)
@@ -187,6 +189,7 @@ impl Route {
                 vec![objects(from, "read"), objects(to, "read")]
             }
             Self::Owners | Self::Owner(_) => vec![vec!["crm.objects.owners.read".to_owned()]],
+            Self::Dispositions => vec![objects(&ObjectKind::Contacts, "read")],
             Self::DealPipelines => vec![either(
                 schemas(&ObjectKind::Deals, "read"),
                 objects(&ObjectKind::Deals, "read"),

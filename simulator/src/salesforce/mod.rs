@@ -152,7 +152,8 @@ impl Salesforce {
     fn furnish(&mut self) {
         let users = self.config.users.clone();
         let users = users.iter().map(|user| {
-            json!({"Name": user.name, "Email": user.email, "Username": user.email, "IsActive": user.active})
+            json!({"Name": user.name, "Email": user.email, "Username": user.email,
+                "IsActive": user.active, "UserType": "Standard"})
         });
         let stages = self.config.stages.clone();
         let stages = (1..).zip(&stages).map(|(place, stage)| {

@@ -161,6 +161,7 @@ pub(super) const STANDARD: &[(ObjectKind, &[Row])] = &[
             ("Email", "Email", Email, 128),
             ("Username", "Username", Text, 80),
             ("IsActive", "Active", Flag, 0),
+            ("UserType", "User Type", Text, 40),
         ],
     ),
 ];

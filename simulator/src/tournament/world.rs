@@ -430,6 +430,7 @@ impl World<'_> {
             seed: self.rng.below(u64::MAX),
             floors: this.broker.floors,
             journal: this.broker.journal.clone(),
+            reference: None,
         };
         for lane in Lane::ALL {
             this.broker.reset(lane, setup.floors[lane as usize]);

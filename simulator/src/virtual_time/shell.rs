@@ -5,6 +5,7 @@
 use callflume_core::dispatcher::{ContactWrite, DeadLetter, Input, Output, RecordingId, RequestId};
 use callflume_core::lane::Lane;
 use callflume_core::record::{JournalRecord, LedgerRecord};
+use callflume_core::reference::ReferenceRecord;
 use callflume_core::vendor::{Answer, HttpRequest};
 
 use super::broker::Pull;
@@ -57,6 +58,7 @@ pub(super) enum Work {
         record: JournalRecord,
         revision: Option<u64>,
     },
+    Reference(Box<ReferenceRecord>),
     Resync {
         lane: Lane,
         epoch: u64,
@@ -132,6 +134,7 @@ impl<C: Crm> World<'_, '_, C> {
                 shell.saving = true;
                 Work::Floor { lane, seq }
             }
+            Output::SaveReference(record) => Work::Reference(record),
             Output::WriteJournal(record) => Work::Journal {
                 record,
                 revision: task.journal_revision,
@@ -322,6 +325,11 @@ impl<C: Crm> World<'_, '_, C> {
                 let saved = self.store().save_floor(lane, &account, seq);
                 debug_assert!(saved, "the ledger takes every floor");
                 self.floor_saved(id, number, lane, seq);
+                None
+            }
+            Work::Reference(record) => {
+                let saved = self.store().save_reference(&account, &record);
+                debug_assert!(saved, "the bucket takes every record");
                 None
             }
             Work::Journal { record, revision } => self.write_journal(id, number, &record, revision),

@@ -12,6 +12,7 @@ use callflume_core::record::{
     AliasRecord, ContactRecord, FloorRecord, JournalRecord, LEDGER_TTL_HOURS, LeaseRecord,
     LedgerRecord, SCHEMA, bucket, key,
 };
+use callflume_core::reference::ReferenceRecord;
 use callflume_core::time::WallTime;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -43,7 +44,12 @@ pub(super) fn provisioned() -> Broker {
     }
     broker.create_stream(stream(DEAD, "dead.v1.>".to_owned()));
     broker.create_stream(bucket_config(bucket::LEASES, Some(EXPIRY_MARKER_MS)));
-    for name in [bucket::QUOTAS, bucket::LEDGER, bucket::CONTACTS] {
+    for name in [
+        bucket::QUOTAS,
+        bucket::LEDGER,
+        bucket::CONTACTS,
+        bucket::REFERENCE,
+    ] {
         broker.create_stream(bucket_config(name, None));
     }
     broker
@@ -205,6 +211,18 @@ impl Store<'_> {
             None,
         )
         .ok()
+    }
+
+    pub(super) fn reference(&mut self, account: &AccountId) -> Option<ReferenceRecord> {
+        self.read(bucket::REFERENCE, &key::reference(account))
+            .map(|known| known.record)
+    }
+
+    /// Answers whether it is stored.
+    pub(super) fn save_reference(&mut self, account: &AccountId, record: &ReferenceRecord) -> bool {
+        let key = key::reference(account);
+        self.write(bucket::REFERENCE, &key, record, Expected::Anything, None)
+            .is_ok()
     }
 
     pub(super) fn ledger(&mut self, account: &AccountId, effect: &str) -> Option<LedgerRecord> {

@@ -112,6 +112,7 @@ impl<C: Crm> World<'_, '_, C> {
         let journal = self.store().journal(&account_id);
         let journal_revision = journal.as_ref().map(|known| known.revision);
         setup.journal = journal.map(|known| known.record);
+        setup.reference = self.store().reference(&account_id);
         setup.seed ^= id;
         for lane in Lane::ALL {
             let floor = self.store().floor(lane, &account_id).max(1);

@@ -10,6 +10,7 @@ mod demo;
 mod dev;
 mod provision;
 mod publish;
+mod reference;
 mod status;
 mod worker;
 
@@ -69,6 +70,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Contact(args) => {
             let remedy = "run it again: whoever is being looked up goes on being looked up";
             interruptible(remedy, contact::run(&session, &args)).await
+        }
+        Command::Reference(args) => {
+            let remedy = "a reading that was asked for goes on without this command";
+            interruptible(remedy, reference::run(&session, &args)).await
         }
         Command::Account(args) => {
             let remedy = "run it again: what was made stays, the rest follows";

@@ -21,6 +21,7 @@ async fn every_command_explains_itself_with_an_example() {
         "cache lookup",
         "contact",
         "contact lookup",
+        "reference",
         "account",
         "account check",
         "account prepare",

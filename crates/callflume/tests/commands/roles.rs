@@ -13,6 +13,10 @@ use crate::program::{DEADLINE, Program, account, finish, signal};
 
 const ROLES: &str = include_str!("../../../../nats/roles.conf");
 
+/// Where the reference data of an account is read, as `docs/contract.md` says.
+const REFERENCE: &str =
+    "$JS.API.DIRECT.GET.KV_callflume-reference.$KV.callflume-reference.reference.acme";
+
 const ROLES_IN_USE: [&str; 6] = [
     "publisher",
     "worker",
@@ -129,6 +133,14 @@ async fn each_role_may_do_what_it_is_for_and_no_more() {
     operator("contact lookup acme --phone +12025550143")
         .await
         .expect(0);
+    let named = operator("reference acme --refresh --json").await.expect(0);
+    let known = operator("reference acme --json").await.expect(0);
+    assert_eq!(known.document(), named.document());
+    assert_eq!(known.document()["owners"][0]["id"], "7700");
+    // A voice service, with a publisher's rights, sees whom it may name.
+    let record = dialler.request(REFERENCE, "".into()).await.unwrap().payload;
+    let record: serde_json::Value = serde_json::from_slice(&record).unwrap();
+    assert_eq!(record["pipelines"], known.document()["pipelines"]);
     operator("account resume acme").await.expect(0);
 
     // A voice service looks a caller up: itself in the bucket, and through a worker.

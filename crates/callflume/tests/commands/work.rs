@@ -18,6 +18,7 @@ async fn nobody_owns_an_account_without_a_worker() {
         "cache warm acme --wait",
         "account resume acme",
         "contact lookup acme --phone +12025550143",
+        "reference acme --refresh",
     ] {
         program
             .run(command)
@@ -31,6 +32,8 @@ async fn nobody_owns_an_account_without_a_worker() {
         "account resume other",
         "cache lookup other --key k",
         "contact lookup other --email ada@example.com",
+        "reference other",
+        "reference other --refresh",
     ] {
         program.run(command).await.expect(2).says("error CF3201:");
     }
@@ -44,6 +47,11 @@ async fn nobody_owns_an_account_without_a_worker() {
         .await
         .expect(1);
     assert_eq!(ran.document(), json!({"account": "acme", "found": false}));
+    program
+        .run("reference acme")
+        .await
+        .expect(1)
+        .says("--refresh");
 }
 
 #[tokio::test]
@@ -202,4 +210,60 @@ async fn an_interrupted_publish_says_so() {
         "{ended:?}"
     );
     drop(input);
+}
+
+#[tokio::test]
+async fn owners_and_stages_are_named_as_people_name_them_and_shown() {
+    let crm = Crm::start().await;
+    let (_server, program) = provisioned().await;
+    program.write("callflume.toml", account(&crm.url()));
+    program.run("provision").await.expect(0);
+    program.run("account prepare acme --apply").await.expect(0);
+    let event = |kind: &str, body: serde_json::Value| {
+        json!({
+            "call_id": "call-1", "kind": kind, "at": 1_791_372_298_750_i64,
+            "contact": {"phone": "+12025550143"}, "body": body,
+        })
+    };
+    let task = event(
+        "task_created",
+        json!({"title": "Call back", "owner": "Sales.West@example.com"}),
+    );
+    let deal = event(
+        "deal_stage_changed",
+        json!({"stage": "contract sent", "pipeline": "Sales Pipeline", "title": "Voice lead"}),
+    );
+    let worker = program.command(["worker"]).spawn().unwrap();
+    program
+        .run_with(
+            "publish --account acme -",
+            format!("{task}\n{deal}\n").as_bytes(),
+        )
+        .await
+        .expect(0);
+    let written = wait_for("task and deal in the CRM", DEADLINE, async || {
+        let model = crm.model.lock().unwrap();
+        let value = |kind, name: &str| {
+            let record = model.records(kind).next()?;
+            record.properties.get(name).map(ToString::to_string)
+        };
+        let owner = value(ObjectKind::Tasks, "hubspot_owner_id")?;
+        Some((owner, value(ObjectKind::Deals, "dealstage")?))
+    })
+    .await
+    .unwrap();
+    assert_eq!(written, ("7701".to_owned(), "contractsent".to_owned()));
+    // Stored beside the writing, which doesn't wait for it.
+    wait_for("what the worker knows", DEADLINE, async || {
+        let ran = program.run("reference acme").await;
+        let all = ["sales.west@example.com", "Contract Sent", "Left voicemail"];
+        all.iter()
+            .all(|text| ran.stdout.contains(text))
+            .then_some(())
+    })
+    .await
+    .unwrap();
+    signal(&worker, "TERM").await;
+    let ended = finish(worker, b"").await.expect(0);
+    assert!(!ended.stderr.contains("sales.west"), "{ended:?}");
 }

@@ -21,8 +21,8 @@ use crate::time::Now;
 use crate::vendor::{AccountSignal, Answer, Interpretation, ItemOutcome, Operation, Verb};
 
 /// First and longest wait of one job after an unknown outcome, milliseconds, per lane.
-const RETRY_OP_MS: (u64, u64) = (200, 10_000);
-const RETRY_EN_MS: (u64, u64) = (1_000, 60_000);
+pub(super) const RETRY_OP_MS: (u64, u64) = (200, 10_000);
+pub(super) const RETRY_EN_MS: (u64, u64) = (1_000, 60_000);
 /// Pause of a failing account: from its third failure in a row, milliseconds.
 const FAILING_MS: (u64, u64) = (500, 30_000);
 /// Pause of an account whose credential is refused, until it is tried again, milliseconds.
@@ -48,6 +48,9 @@ impl Dispatcher {
             Answer::Lost => Settlement::Unanswered,
             Answer::NotSent => Settlement::NotSent,
         };
+        if self.reads_reference(request) {
+            return self.reference_answered(now, &sent, answer, settlement);
+        }
         if let (Answer::Response { headers, .. }, Some(first)) = (answer, sent.operations.first()) {
             let observed = self.vendor.observe(first.verb, first.object, headers);
             if !observed.is_empty() {
@@ -152,6 +155,9 @@ impl Dispatcher {
             Settlement::NotSent
         };
         self.limiter.settle(now, sent.permit, settlement);
+        if self.reads_reference(request) {
+            return self.reference_not_executed(now);
+        }
         for (operation, jobs) in sent.operations.iter().zip(&sent.jobs) {
             let meaning = Interpretation {
                 account: AccountSignal::Fine,

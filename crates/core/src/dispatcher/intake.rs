@@ -167,6 +167,9 @@ impl Dispatcher {
                 None => self.cache.insert(record, &aliases),
             }
         }
+        if !self.names_resolved(now, lane, seq) {
+            return;
+        }
         self.settle_if_ended(lane, seq);
         self.advance(now, &key);
     }

@@ -11,6 +11,7 @@ use crate::lane::Lane;
 use crate::lookup::Person;
 use crate::quota::Advised;
 use crate::record::{ContactRecord, JournalRecord, LedgerRecord};
+use crate::reference::ReferenceRecord;
 use crate::time::WallTime;
 use crate::vendor::{Answer, HttpRequest, Vendor, WindowSpec};
 
@@ -130,10 +131,12 @@ pub enum Input {
     },
     /// It says what came of one.
     PermitSettled(PermitSettle),
-    /// Read the CRM's contacts into the cache.
+    /// Read the CRM's contacts into the cache, and its reference data.
     Warm,
     /// A voice service asked for somebody the cache doesn't know: look them up. Answered by nothing but the cache.
     Wanted(Person),
+    /// Read the CRM's owners, pipelines and stages.
+    ReadReference,
     /// The operator says that the account's trouble is over.
     Resume,
     /// Finish what is under way, start nothing, then [`Output::Stopped`].
@@ -201,6 +204,8 @@ pub enum Output {
         /// First sequence that may be unsettled.
         seq: u64,
     },
+    /// Store the account's reference data. Nothing waits for it: what is not stored the next owner reads again.
+    SaveReference(Box<ReferenceRecord>),
     /// Store the journal, with compare-and-set; answer with [`Input::Journaled`].
     WriteJournal(JournalRecord),
     /// Drop what is being pulled and set the consumer back to `floor`; answer with [`Input::Resynced`].
@@ -296,6 +301,8 @@ pub struct Counters {
     pub superseded: u64,
     /// Effects whose link had expired before it could be written.
     pub expired: u64,
+    /// Owners named by an address that no active owner has, left out.
+    pub owners_unknown: u64,
     /// Dead letters.
     pub dead: u64,
     /// Events settled.
@@ -325,4 +332,6 @@ pub struct Setup {
     pub floors: [u64; 2],
     /// The predecessor's journal.
     pub journal: Option<JournalRecord>,
+    /// The account's reference data, as far as it is stored.
+    pub reference: Option<ReferenceRecord>,
 }

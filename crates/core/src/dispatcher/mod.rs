@@ -27,6 +27,8 @@
 //! | `link` | links that expire before they can be written |
 //! | `warm` | reading all contacts of the CRM |
 //! | `lookup` | contacts that voice services ask for |
+//! | `names` | owners, pipelines and stages by name: what waits for them, and their ids |
+//! | `reference` | reading owners, pipelines and stages |
 //! | `send` | jobs to requests, permits, locks |
 //! | `answer` | what an answer means for the account, and whose it is |
 //! | `foreign` | permits for processes that are not Callflume; `desk`: what is remembered of them |
@@ -45,8 +47,10 @@ mod intake;
 mod io;
 mod link;
 mod lookup;
+mod names;
 mod origin;
 mod probe;
+mod reference;
 mod send;
 mod state;
 mod waiting;
@@ -124,6 +128,8 @@ pub struct Dispatcher {
     wanted: lookup::Wanted,
     /// The reading of all contacts that is under way.
     warming: warm::Warming,
+    /// Owners, pipelines and stages.
+    reference: reference::Reference,
     next_id: u64,
     in_flight: [usize; 2],
     failing: u32,
@@ -211,6 +217,7 @@ impl Dispatcher {
             links: BTreeSet::new(),
             wanted: lookup::Wanted::default(),
             warming: warm::Warming::default(),
+            reference: reference::Reference::known(setup.reference),
             next_id: 0,
             in_flight: [0; 2],
             failing: 0,
@@ -254,7 +261,11 @@ impl Dispatcher {
             Input::Journaled { stored } => self.limiter.journaled(now, stored),
             Input::PermitAsked { ask, wish } => self.permit_asked(now, ask, &wish),
             Input::PermitSettled(settle) => self.permit_settled(now, settle),
-            Input::Warm => self.warm(now),
+            Input::Warm => {
+                self.warm(now);
+                self.warm_reference(now);
+            }
+            Input::ReadReference => self.read_reference(now, Lane::En),
             Input::Wanted(person) => self.want(now, &person),
             Input::Resume => {
                 self.failing = 0;

@@ -200,6 +200,10 @@ impl Dispatcher {
         if self.in_flight[lane as usize] >= cap {
             return Tried::Nothing;
         }
+        match self.try_reference(now, lane) {
+            Tried::Nothing => {}
+            tried => return tried,
+        }
         for (verb, object) in self.due_classes(now, lane) {
             let windows = self.vendor.windows(verb, object);
             match self.limiter.ask(now, lane, windows) {

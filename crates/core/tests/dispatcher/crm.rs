@@ -9,10 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use callflume_core::codes;
 use callflume_core::effect::{Fields, Object, Value};
 use callflume_core::event::{ContactRef, Phone};
+use callflume_core::reference::References;
 use callflume_core::vendor::{
     AccountSignal, Answer, Charge, Found, HttpRequest, Interpretation, Item, ItemOutcome, Method,
     Operation, Repeat, Vendor, Verb, WindowSpec,
 };
+
+use crate::directory::Directory;
 
 /// A text with this in it is refused by the CRM.
 pub(crate) const POISON: &str = "poison";
@@ -36,6 +39,8 @@ pub(crate) struct FakeVendor {
     class_b: bool,
     /// Operations that share a request; 0 for none.
     bundles: usize,
+    /// Owners and stages have names.
+    named: bool,
     operations: Mutex<Vec<Operation>>,
     meanings: Mutex<Vec<Interpretation>>,
 }
@@ -51,6 +56,13 @@ impl FakeVendor {
     pub(crate) fn bundling() -> Self {
         Self {
             bundles: 5,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn naming() -> Self {
+        Self {
+            named: true,
             ..Self::default()
         }
     }
@@ -121,6 +133,10 @@ impl Vendor for FakeVendor {
 
     fn updates_by_key(&self, _object: Object) -> bool {
         !self.class_b
+    }
+
+    fn references(&self) -> Option<&dyn References> {
+        self.named.then_some(&Directory)
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {

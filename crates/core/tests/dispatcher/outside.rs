@@ -55,6 +55,7 @@ impl World {
                 self.input(BROKER_MS, input);
             }
             Output::Send { request, http, .. } => self.send(request, &http),
+            Output::SaveReference(record) => self.reference = Some(*record),
             Output::Resync { lane, floor } => self.at(BROKER_MS, Due::Resync(lane, floor)),
             Output::SaveFloor { .. }
             | Output::DeadLetter(_)
@@ -71,6 +72,9 @@ impl World {
     }
 
     fn send(&mut self, request: RequestId, http: &HttpRequest) {
+        if self.send_reference(request, http) {
+            return;
+        }
         let operations = self.vendor.operations(http);
         let fate = (self.fates)(self.now_ms, &operations[0]);
         match fate {
@@ -120,6 +124,7 @@ impl World {
             Due::Arrive(request, operations, fate) => {
                 self.arrive(generation, request, &operations, fate);
             }
+            Due::Reference(request, what) => self.read_reference(generation, request, &what),
             Due::Store(output) => {
                 if let Some(input) = self.store(output)
                     && ours
@@ -181,10 +186,8 @@ impl World {
         } else {
             TRIP_MS
         };
-        self.next += 1;
         let input = Due::Input(Input::Answered { request, answer });
-        self.due
-            .insert((self.now_ms + wait_ms, self.next), (generation, input));
+        self.of_generation(generation, wait_ms, input);
     }
 
     /// The oracle at the CRM's door.

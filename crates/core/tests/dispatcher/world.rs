@@ -16,10 +16,12 @@ use callflume_core::event::{ContentType, Event, encode};
 use callflume_core::lane::Lane;
 use callflume_core::quota::Advice;
 use callflume_core::record::{ContactRecord, JournalRecord, LedgerRecord};
+use callflume_core::reference::ReferenceRecord;
 use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
 use callflume_core::vendor::{Interpretation, Operation, WindowSpec};
 
 use crate::crm::{Crm, FakeVendor, SharedVendor, windows};
+use crate::directory::Contents;
 use crate::others::{Act, Others};
 
 /// 2026-11-25T12:00:00Z, where every world starts.
@@ -72,6 +74,8 @@ pub(crate) enum Due {
     Deliver(u64, Delivery),
     PullEnds(Lane, u64),
     Arrive(RequestId, Vec<Operation>, Fate),
+    /// A page of reference data is asked for.
+    Reference(RequestId, String),
     Store(Output),
     Resync(Lane, u64),
     /// Of a foreign process: whoever owns the account then.
@@ -106,6 +110,8 @@ pub(crate) struct World {
     /// Readings of all contacts that ended.
     pub(crate) warmed: Vec<(WallTime, Vec<&'static str>)>,
     pub(crate) journal: Option<JournalRecord>,
+    pub(crate) reference: Option<ReferenceRecord>,
+    pub(crate) directory: Contents,
     pub(crate) floors: [u64; 2],
     pub(crate) acked: [BTreeSet<u64>; 2],
     pub(crate) dead: Vec<DeadLetter>,
@@ -165,6 +171,14 @@ impl World {
         )
     }
 
+    pub(crate) fn with_directory(lines: &str) -> Self {
+        Self::with_directory_in(lines, windows(190, 5, 1_000_000))
+    }
+
+    pub(crate) fn with_directory_in(lines: &str, limits: Vec<WindowSpec>) -> Self {
+        Self::of(FakeVendor::naming(), lines, limits)
+    }
+
     fn of(vendor: FakeVendor, lines: &str, limits: Vec<WindowSpec>) -> Self {
         let vendor: SharedVendor = Arc::new(vendor);
         let setup = Setup {
@@ -176,6 +190,7 @@ impl World {
             seed: 7,
             floors: [0, 0],
             journal: None,
+            reference: None,
         };
         let mut world = Self {
             now_ms: 0,
@@ -200,6 +215,8 @@ impl World {
             absent: Vec::new(),
             warmed: Vec::new(),
             journal: None,
+            reference: None,
+            directory: Contents::default(),
             floors: [0, 0],
             acked: [BTreeSet::new(), BTreeSet::new()],
             dead: Vec::new(),
@@ -248,6 +265,7 @@ impl World {
         setup.floors = self.floors;
         setup.seed += self.generation;
         setup.journal.clone_from(&self.journal);
+        setup.reference.clone_from(&self.reference);
         self.dispatcher = Some(Dispatcher::new(setup, self.now()).unwrap());
         self.drain();
     }
@@ -366,6 +384,13 @@ impl World {
         self.next += 1;
         self.due
             .insert((self.now_ms + in_ms, self.next), (self.generation, due));
+    }
+
+    /// Something that only the dispatcher of this generation sees.
+    pub(crate) fn of_generation(&mut self, generation: u64, in_ms: u64, due: Due) {
+        self.next += 1;
+        self.due
+            .insert((self.now_ms + in_ms, self.next), (generation, due));
     }
 
     pub(crate) fn input(&mut self, in_ms: u64, input: Input) {

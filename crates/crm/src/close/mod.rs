@@ -17,6 +17,7 @@ mod interpret;
 mod lack;
 pub mod limits;
 pub mod observe;
+mod reference;
 mod refusal;
 mod search;
 pub mod setup;
@@ -24,6 +25,7 @@ mod text;
 mod when;
 
 use callflume_core::effect::Object;
+use callflume_core::reference::References;
 use callflume_core::vendor::{
     Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Repeat, Scheme, Vendor,
     Verb,
@@ -95,6 +97,10 @@ impl Vendor for Close {
 
     fn updates_by_key(&self, _object: Object) -> bool {
         false
+    }
+
+    fn references(&self) -> Option<&dyn References> {
+        Some(self)
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {

@@ -12,10 +12,12 @@ mod numbers;
 mod observe;
 mod paths;
 pub mod properties;
+mod reference;
 mod refusal;
 pub mod setup;
 
 use callflume_core::effect::Object;
+use callflume_core::reference::References;
 use callflume_core::vendor::{
     Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Vendor, Verb,
 };
@@ -75,6 +77,10 @@ impl Vendor for HubSpot {
         headers: &[(String, String)],
     ) -> Vec<Observation> {
         observe::observe(verb, headers)
+    }
+
+    fn references(&self) -> Option<&dyn References> {
+        Some(self)
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {

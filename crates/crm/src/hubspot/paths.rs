@@ -35,6 +35,18 @@ pub(crate) fn properties(api: &ApiVersion, object: Object) -> String {
     }
 }
 
+/// Where owners are listed, in either family: no newer path of it is documented where we looked.
+pub(crate) const OWNERS: &str = "/crm/v3/owners/";
+
+/// Where an object's pipelines are listed.
+pub(crate) fn pipelines(api: &ApiVersion, object: Object) -> String {
+    let plural = plural(object);
+    match api {
+        ApiVersion::V3 | ApiVersion::Numbered(_) => format!("/crm/v3/pipelines/{plural}"),
+        ApiVersion::Dated(date) => format!("/crm/pipelines/{date}/{plural}"),
+    }
+}
+
 /// Where the account describes itself.
 pub(crate) fn account_details(api: &ApiVersion) -> String {
     match api {
@@ -80,6 +92,10 @@ mod tests {
             (
                 properties(&dated, Object::Task),
                 "/crm/properties/2026-09/tasks",
+            ),
+            (
+                pipelines(&dated, Object::Deal),
+                "/crm/pipelines/2026-09/deals",
             ),
             (account_details(&ApiVersion::V3), "/account-info/v3/details"),
             (account_details(&dated), "/account-info/2026-09/details"),

@@ -60,19 +60,10 @@ pub(crate) fn interpret(
     operation: &Operation,
     answer: &Answer,
 ) -> Interpretation {
-    let meaning = match (planned(settings, operation), answer) {
-        (Err(Obstacle::Item(lack)), _) => Meaning::fine(refused(format!("not sent: {lack}"))),
-        (Err(Obstacle::Unprepared(_)), _) => Meaning::account(AccountSignal::ScopeMissing),
-        (Ok(_), Answer::NotSent) => Meaning::account(AccountSignal::Failing),
-        (Ok(_), Answer::Lost) => unsure(operation.verb),
-        (
-            Ok(_),
-            Answer::Response {
-                status,
-                headers,
-                body,
-            },
-        ) => response(settings, operation, *status, headers, body),
+    let meaning = match planned(settings, operation) {
+        Err(Obstacle::Item(lack)) => Meaning::fine(refused(format!("not sent: {lack}"))),
+        Err(Obstacle::Unprepared(_)) => Meaning::account(AccountSignal::ScopeMissing),
+        Ok(_) => sent(settings, operation, answer),
     };
     let count = if operation.verb == Verb::List {
         1
@@ -87,6 +78,32 @@ pub(crate) fn interpret(
         account: meaning.account,
         items,
         next_page: meaning.next,
+    }
+}
+
+/// What the answer to a listing means, whatever the account lacks.
+pub(crate) fn of_listing(
+    settings: &Settings,
+    listing: &Operation,
+    answer: &Answer,
+) -> Interpretation {
+    let meaning = sent(settings, listing, answer);
+    Interpretation {
+        account: meaning.account,
+        items: vec![meaning.outcome],
+        next_page: meaning.next,
+    }
+}
+
+fn sent(settings: &Settings, operation: &Operation, answer: &Answer) -> Meaning {
+    match answer {
+        Answer::NotSent => Meaning::account(AccountSignal::Failing),
+        Answer::Lost => unsure(operation.verb),
+        Answer::Response {
+            status,
+            headers,
+            body,
+        } => response(settings, operation, *status, headers, body),
     }
 }
 

@@ -39,11 +39,13 @@ mod interpret;
 pub mod limits;
 pub mod observe;
 pub(crate) mod paths;
+mod reference;
 mod refusal;
 pub mod setup;
 mod texts;
 
 use callflume_core::effect::Object;
+use callflume_core::reference::References;
 use callflume_core::vendor::{
     Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Repeat, Scheme, Vendor,
     Verb,
@@ -121,6 +123,10 @@ impl Vendor for Pipedrive {
 
     fn updates_by_key(&self, _object: Object) -> bool {
         false
+    }
+
+    fn references(&self) -> Option<&dyn References> {
+        Some(self)
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {

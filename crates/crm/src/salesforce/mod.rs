@@ -35,6 +35,7 @@ mod kinds;
 pub mod limits;
 pub mod observe;
 mod paths;
+mod reference;
 mod refusal;
 mod required;
 mod settled;
@@ -43,6 +44,7 @@ mod soql;
 mod texts;
 
 use callflume_core::effect::Object;
+use callflume_core::reference::References;
 use callflume_core::vendor::{
     Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Vendor, Verb,
 };
@@ -111,6 +113,10 @@ impl Vendor for Salesforce {
 
     fn room(&self, operations: &[Operation], verb: Verb, object: Object) -> usize {
         bundle::room(operations, verb, self.batch_max(verb, object))
+    }
+
+    fn references(&self) -> Option<&dyn References> {
+        Some(self)
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {

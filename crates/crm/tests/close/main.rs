@@ -5,6 +5,7 @@ mod bodies;
 mod fixtures;
 mod lookups;
 mod probes;
+mod reference;
 mod requests;
 mod schema;
 mod setup;

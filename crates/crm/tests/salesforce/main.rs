@@ -5,6 +5,7 @@ mod bounds;
 mod bulk;
 mod bundle;
 mod fixtures;
+mod reference;
 mod requests;
 mod schema;
 mod setup;

@@ -38,6 +38,7 @@ impl Task {
             merged: counters.merged,
             superseded: counters.superseded,
             expired: counters.expired,
+            owners_unknown: counters.owners_unknown,
             dead: counters.dead,
             settled: counters.settled,
             warmed: counters.warmed,
