@@ -126,6 +126,29 @@ fn a_grant_is_read_with_its_life_refresh_token_and_address() {
     }
 }
 
+#[test]
+fn scopes_are_kept_where_they_are_named_and_look_like_scopes() {
+    for (scope, kept) in [
+        (
+            "\"contacts:full,deals:full,base\"",
+            Some("contacts:full,deals:full,base"),
+        ),
+        ("\"api refresh_token\"", Some("api refresh_token")),
+        ("\"a\\nb\"", None),
+        ("\"<b>\"", None),
+        ("[\"api\"]", None),
+        ("null", None),
+    ] {
+        let body = format!("{{\"access_token\":\"a-1\",\"scope\":{scope}}}");
+        let TokenAnswer::Granted(granted) =
+            meaning("pipedrive", &response(200, &[], body.as_bytes()))
+        else {
+            panic!("{body}");
+        };
+        assert_eq!(granted.scope.as_deref(), kept, "{body}");
+    }
+}
+
 /// `ended`, `misconfigured` or `passing`, the latter with `?` when in doubt; and the reason.
 fn kind(answer: &TokenAnswer) -> (&'static str, &str, Option<u64>) {
     match answer {

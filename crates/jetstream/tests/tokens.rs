@@ -31,6 +31,7 @@ fn chain(access: &str) -> Chain {
             life_s: None,
         }),
         base_url: None,
+        scope: None,
         begun: None,
     }
 }

@@ -16,6 +16,8 @@ struct Case {
     model: Box<dyn HttpModel>,
     /// What is there without preparing.
     there: &'static str,
+    /// What the CRM tells of its limits.
+    limits: &'static [&'static str],
     /// What preparing makes, all of it.
     made: &'static [&'static str],
     /// Names of the lines that the configuration then needs.
@@ -29,6 +31,10 @@ fn cases() -> [Case; 3] {
             profile: "strict_search",
             model: Box::new(close()),
             there: "credential",
+            limits: &[
+                "limit search: 20, of which the configuration has 5",
+                "limit contact_list: 20",
+            ],
             made: &[
                 "custom field contact_key of contacts",
                 "custom field contact_opted_out of contacts",
@@ -47,6 +53,10 @@ fn cases() -> [Case; 3] {
             profile: "growth_api_token",
             model: Box::new(pipedrive(31)),
             there: "credential",
+            limits: &[
+                "limit burst: 40",
+                "limit daily_tokens: 600000, of which the configuration has 60000",
+            ],
             made: &[
                 "custom field contact_key",
                 "custom field contact_opted_out",
@@ -58,7 +68,8 @@ fn cases() -> [Case; 3] {
             crm: "salesforce",
             profile: "enterprise_10_seats",
             model: Box::new(salesforce(110_000, true)),
-            there: "110000 requests in 24 hours",
+            there: "limit daily_api: 110000",
+            limits: &["limit daily_api: 110000"],
             made: &[
                 "field Contact.Callflume_Key__c",
                 "field Activity.Callflume_Key__c",
@@ -136,6 +147,10 @@ async fn an_account_is_checked_planned_prepared_configured_and_then_ready() {
         let checked = program.run("account check acme --json").await.expect(1);
         let found = states(&checked);
         assert_eq!(found[0], (case.there.into(), "ok".into()), "{name}");
+        for limit in case.limits {
+            let limit = ((*limit).to_owned(), "ok".to_owned());
+            assert!(found.contains(&limit), "{name}: {found:?}");
+        }
         let sorted = |ran: &Ran, state: &str| {
             let states = states(ran).into_iter().filter(|it| it.1 == state);
             let mut found: Vec<String> = states.map(|it| it.0).collect();
@@ -217,20 +232,20 @@ async fn a_refused_credential_has_its_code_and_is_not_repeated() {
 
 /// The org has so many requests in 24 hours; the account counts on its profile's 110,000 or on its own limit.
 #[tokio::test]
-async fn an_account_that_counts_on_more_requests_than_the_org_has_is_told() {
+async fn an_account_that_counts_on_more_than_the_crm_allows_is_told() {
     for (theirs, ours, says) in [
-        (110_000, None, "✓ 110000 requests in 24 hours\n"),
+        (110_000, None, "✓ limit daily_api: 110000\n"),
         (
             15_000,
             None,
-            "✗ 15000 requests in 24 hours: the configuration counts on 110000\n    \
+            "✗ limit daily_api: 15000: the configuration counts on 110000\n    \
              remedy: set limits = { daily_api = 15000 } for the account",
         ),
-        (15_000, Some(15_000), "✓ 15000 requests in 24 hours\n"),
+        (15_000, Some(15_000), "✓ limit daily_api: 15000\n"),
         (
             200_000,
             None,
-            "✓ 200000 requests in 24 hours, of which the configuration has 110000\n",
+            "✓ limit daily_api: 200000, of which the configuration has 110000\n",
         ),
     ] {
         let crm = Crm::with(salesforce(theirs, true)).await;
@@ -240,6 +255,21 @@ async fn an_account_that_counts_on_more_requests_than_the_org_has_is_told() {
         program.write("callflume.toml", text);
         program.run("account check acme").await.expect(1).says(says);
     }
+    // Another plan's profile.
+    let crm = Crm::with(pipedrive(31)).await;
+    let program = Program::at(&nobody());
+    program.write(
+        "callflume.toml",
+        account("pipedrive", "premium_api_token", &crm.url()),
+    );
+    program
+        .run("account check acme")
+        .await
+        .expect(1)
+        .says("✗ limit burst: 40: the configuration counts on 100\n")
+        .says(
+            "remedy: set limits = { burst = 40 } for the account, then run `callflume provision`",
+        );
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ fn write(program: &Program, crm: &Crm, token_url: &str) {
         program.write(file, text);
     }
     let text = format!(
-        "[accounts.acme]\ncrm = \"hubspot\"\nprofile = \"public_oauth\"\nbase_url = \"{}\"\n\
+        "[accounts.acme]\ncrm = \"hubspot\"\nprofile = \"private_professional\"\nbase_url = \"{}\"\n\
          time_zone = \"America/New_York\"\n[accounts.acme.oauth]\nclient_id = {{ file = \"id\" }}\n\
          client_secret = {{ file = \"secret\" }}\nrefresh_token = {{ file = \"refresh\" }}\n\
          token_url = \"{token_url}/token\"\n",

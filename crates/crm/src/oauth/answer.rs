@@ -23,6 +23,8 @@ use crate::headers;
 
 /// Longest access or refresh token, characters: HubSpot's are up to 300, those that are signed texts some thousands.
 const TOKEN_MAX: usize = 16_384;
+/// Longest list of scopes that is kept, characters.
+const SCOPE_MAX: usize = 4_096;
 /// Longest life that is believed, seconds: a year.
 const LIFE_MAX_S: u64 = 31_536_000;
 /// Words for a refresh token that is no good (any more).
@@ -58,6 +60,8 @@ pub struct Granted {
     pub life_s: Option<u64>,
     /// Base address of the account's API, without a slash at its end.
     pub base_url: Option<String>,
+    /// The scopes that it has, in the CRM's words, where the answer names them.
+    pub scope: Option<String>,
 }
 
 impl fmt::Debug for Granted {
@@ -217,7 +221,16 @@ fn granted(dialect: &Dialect, fields: &Map<String, Value>) -> Option<Granted> {
             .base_url_field
             .and_then(|name| fields.get(name)?.as_str())
             .and_then(base_url),
+        scope: fields.get("scope").and_then(Value::as_str).and_then(scope),
     })
+}
+
+/// Names of scopes: words of letters, digits and a few signs, none of which a secret is made of alone.
+fn scope(text: &str) -> Option<String> {
+    let named = |byte: u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-' | b'.' | b',' | b' ')
+    };
+    (text.len() <= SCOPE_MAX && text.bytes().all(named)).then(|| text.to_owned())
 }
 
 /// A base address that a credential may be sent to: TLS and a plain host.

@@ -83,6 +83,8 @@ pub struct Chain {
     pub access: Option<Access>,
     /// Base address of the account's API, if the CRM told one.
     pub base_url: Option<String>,
+    /// The scopes of the access token, in the CRM's words, if it told them.
+    pub scope: Option<String>,
     /// Since when a renewal has been under way whose end isn't stored, where that may have used the refresh token up.
     pub begun: Option<BrokerTime>,
 }
@@ -205,6 +207,8 @@ struct Plain {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     base_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     begun: Option<BrokerTime>,
 }
 
@@ -277,6 +281,7 @@ fn seal(keys: &TokenKeys, account: &AccountId, chain: &Chain) -> Option<Sealed> 
         since: access.map(|access| access.since),
         life_s: access.and_then(|access| access.life_s),
         base_url: chain.base_url.clone(),
+        scope: chain.scope.clone(),
         begun: chain.begun,
     };
     let mut nonce = [0; NONCE_LEN];
@@ -319,6 +324,7 @@ fn open(keys: &TokenKeys, account: &AccountId, sealed: &Sealed) -> Option<Chain>
                 life_s: plain.life_s,
             }),
         base_url: plain.base_url,
+        scope: plain.scope,
         begun: plain.begun,
     })
 }

@@ -19,6 +19,7 @@ fn chain() -> Chain {
             life_s: Some(1_800),
         }),
         base_url: Some("https://acme.example".to_owned()),
+        scope: Some("api refresh_token".to_owned()),
         begun: None,
     }
 }
@@ -102,6 +103,7 @@ fn a_record_is_opened_by_its_key_for_its_account_alone_and_unchanged() {
         if let Some(opened) = opened {
             assert!(opened.is_same(&chain()), "{what}");
             assert_eq!(opened.base_url, chain().base_url);
+            assert_eq!(opened.scope, chain().scope);
             assert_eq!(opened.access.unwrap().life_s, Some(1_800));
         }
     }

@@ -111,6 +111,7 @@ pub async fn access_token(
         TokenAnswer::Granted(granted) => Ok(AccessToken {
             token: granted.access_token.into(),
             base_url: granted.base_url,
+            scope: granted.scope,
             generation: 0,
         }),
         TokenAnswer::Ended { reason } | TokenAnswer::Misconfigured { reason } => {
@@ -134,6 +135,7 @@ fn living(chain: &Chain, now: BrokerTime) -> Option<AccessToken> {
     Some(AccessToken {
         token: access.token.clone(),
         base_url: chain.base_url.clone(),
+        scope: chain.scope.clone(),
         generation: 0,
     })
 }

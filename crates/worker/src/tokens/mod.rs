@@ -44,6 +44,8 @@ pub struct AccessToken {
     pub token: SecretString,
     /// Base address of the account's API, if the CRM told one.
     pub base_url: Option<String>,
+    /// The scopes that it has, in the CRM's words, if it told them.
+    pub scope: Option<String>,
     generation: u64,
 }
 
@@ -134,6 +136,7 @@ impl Tokens {
                             return Obtained::Token(AccessToken {
                                 token: access.token.clone(),
                                 base_url: chain.base_url.clone(),
+                                scope: chain.scope.clone(),
                                 generation: state.generation,
                             });
                         }

@@ -285,6 +285,7 @@ async fn ask(
                 refresh_token: refresh_token.clone(),
                 access: None,
                 base_url: None,
+                scope: None,
                 begun,
             },
         };
@@ -340,6 +341,7 @@ fn following(
     granted: Granted,
     since: BrokerTime,
 ) -> Chain {
+    let (base_url, scope) = chain.map_or((None, None), |chain| (chain.base_url, chain.scope));
     Chain {
         origin: secrets.origin.clone(),
         refresh_token: match (used, granted.refresh_token) {
@@ -353,9 +355,8 @@ fn following(
             since,
             life_s: granted.life_s,
         }),
-        base_url: granted
-            .base_url
-            .or_else(|| chain.and_then(|chain| chain.base_url)),
+        base_url: granted.base_url.or(base_url),
+        scope: granted.scope.or(scope),
         begun: None,
     }
 }

@@ -1,6 +1,7 @@
 //! What is asked of Close.
 
 use callflume_core::effect::Object;
+use callflume_core::vendor::Verb;
 use callflume_crm::close::setup;
 use callflume_crm::setup::Finding;
 
@@ -16,6 +17,10 @@ impl Crm {
             .first("credential", &setup::credential_request())
             .await?;
         let mut findings = vec![setup::credential(&answer)];
+        // Each group of endpoints has a limit of its own; these two are the ones that profiles tell apart.
+        for verb in [Verb::ReadByEmail, Verb::List] {
+            self.sample(verb).await;
+        }
         for object in [Object::Contact, Object::Deal] {
             let mut pages = Vec::new();
             let mut skip = Some(0);

@@ -3,17 +3,20 @@
 //! At most two requests per second, since a worker may be spending the same quota. What is asked can be asked again
 //! without harm, so passing trouble is tried again before it is reported. What is asked of which CRM: modules of their names.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callflume_core::codes;
 use callflume_core::config::AccountConfig;
-use callflume_core::vendor::{Answer, HttpRequest};
+use callflume_core::effect::Object;
+use callflume_core::vendor::{Answer, HttpRequest, Item, Observation, Operation, Vendor, Verb};
 use callflume_crm::setup::Finding;
 use callflume_crm::{ApiVersion, Settings, close, hubspot, pipedrive, salesforce};
 use callflume_worker::Sender;
 use secrecy::SecretString;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::limits;
 use crate::failure::Failure;
 use crate::progress::Progress;
 
@@ -24,11 +27,16 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Waits before passing trouble is tried again.
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(10)];
 
+/// An address that nobody has: set aside by RFC 2606.
+const NOBODY: &str = "nobody@callflume.invalid";
+
 /// What requests are authorized with.
 pub(super) struct Credential {
     pub(super) token: SecretString,
     /// Base address that came with it.
     pub(super) base_url: Option<String>,
+    /// Its scopes in the CRM's words, where the CRM told them with it.
+    pub(super) scope: Option<String>,
 }
 
 /// An account's CRM.
@@ -36,8 +44,12 @@ pub(super) struct Crm {
     sender: Sender,
     pub(super) settings: Settings,
     pub(super) token: SecretString,
+    pub(super) scope: Option<String>,
     /// Whether Callflume renews the token itself.
     renewed: bool,
+    vendor: Arc<dyn Vendor>,
+    /// What answers told of the CRM's limits.
+    told: Vec<Observation>,
     pace: Interval,
     progress: Progress,
 }
@@ -51,12 +63,16 @@ impl Crm {
         };
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let settings = Settings::new(api, config.dispositions.clone())?
+            .with_custom_fields(config.custom_fields.clone())?
+            .with_oauth(config.oauth.is_on());
         Ok(Self {
             sender: Sender::new(config)?.at(credential.base_url.as_deref()),
-            settings: Settings::new(api, config.dispositions.clone())?
-                .with_custom_fields(config.custom_fields.clone())?
-                .with_oauth(config.oauth.is_on()),
+            vendor: callflume_crm::vendor(&config.crm, &settings)?,
+            told: Vec::new(),
+            settings,
             token: credential.token,
+            scope: credential.scope,
             renewed: config.oauth.renewed().is_some(),
             pace,
             progress: Progress::new(),
@@ -70,16 +86,39 @@ impl Crm {
         config: &AccountConfig,
         prepare: bool,
     ) -> Result<Vec<Finding>, Failure> {
-        match config.crm.as_str() {
-            hubspot::NAME => self.hubspot_findings(config, prepare).await,
-            close::NAME => self.close_findings().await,
-            pipedrive::NAME => self.pipedrive_findings(prepare).await,
-            salesforce::NAME => self.salesforce_findings(config).await,
-            other => Err(Failure::coded(
-                codes::CONFIG_VALUE,
-                format!("an account of `{other}` can't be checked: there is no such CRM"),
-                "set `crm` of the account to one of hubspot, salesforce, close, pipedrive",
-            )),
+        let mut findings = match config.crm.as_str() {
+            close::NAME => self.close_findings().await?,
+            pipedrive::NAME => self.pipedrive_findings(prepare).await?,
+            salesforce::NAME => self.salesforce_findings(config).await?,
+            // Another one has no translation, without which nothing gets here.
+            _ => self.hubspot_findings(config, prepare).await?,
+        };
+        findings.extend(limits::findings(config, self.told.drain(..)));
+        Ok(findings)
+    }
+
+    /// Reads one page of contacts, or searches for somebody, as a worker does: for what the answer tells of limits.
+    pub(super) async fn sample(&mut self, verb: Verb) -> Answer {
+        let operation = Operation {
+            verb,
+            object: Object::Contact,
+            items: vec![Item {
+                email: Some(NOBODY.to_owned()),
+                ..Item::default()
+            }],
+            after: None,
+        };
+        let request = self.vendor.request(&operation);
+        let answer = self.send("limits", &request).await;
+        self.heed(verb, &answer);
+        answer
+    }
+
+    /// Notes what an answer tells of limits; `verb` is that of an operation on contacts with the same.
+    pub(super) fn heed(&mut self, verb: Verb, answer: &Answer) {
+        if let Answer::Response { headers, .. } = answer {
+            let told = self.vendor.observe(verb, Object::Contact, headers);
+            self.told.extend(told);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use callflume_core::config::AccountConfig;
 use callflume_core::effect::Object;
+use callflume_core::vendor::Verb;
 use callflume_crm::hubspot::setup;
 use callflume_crm::setup::{Finding, State};
 use secrecy::ExposeSecret as _;
@@ -17,6 +18,7 @@ impl Crm {
     ) -> Result<Vec<Finding>, Failure> {
         let request = setup::account_request(&self.settings);
         let answer = self.first("account details", &request).await?;
+        self.heed(Verb::List, &answer);
         let mut findings = vec![match setup::account(&answer) {
             Ok(details) => zone(config, &details.time_zone),
             Err(finding) => *finding,

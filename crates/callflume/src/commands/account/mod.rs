@@ -3,6 +3,7 @@
 mod close;
 mod crm;
 mod hubspot;
+mod limits;
 mod pipedrive;
 mod salesforce;
 
@@ -76,6 +77,7 @@ async fn credential(
         return Ok(Credential {
             token: callflume_worker::resolve_secret(token)?,
             base_url: None,
+            scope: None,
         });
     }
     // The owner's token, where it can be had: no need to bother the CRM.
@@ -96,6 +98,7 @@ async fn credential(
     Ok(Credential {
         token: token.token,
         base_url: token.base_url,
+        scope: token.scope,
     })
 }
 

@@ -1,5 +1,6 @@
 //! What is asked of Pipedrive.
 
+use callflume_core::vendor::Verb;
 use callflume_crm::pipedrive::setup;
 use callflume_crm::setup::Finding;
 
@@ -12,6 +13,7 @@ impl Crm {
         prepare: bool,
     ) -> Result<Vec<Finding>, Failure> {
         let answer = self.first("credential", &setup::account_request()).await?;
+        self.heed(Verb::List, &answer);
         let mut findings = match setup::account(&answer) {
             Ok(details) => {
                 let mut findings = vec![Finding::ok("credential".to_owned())];
@@ -23,6 +25,9 @@ impl Crm {
             }
             Err(finding) => vec![*finding],
         };
+        if let Some(scope) = &self.scope {
+            findings.extend(setup::scopes(scope, prepare));
+        }
         for object in setup::OBJECTS {
             if let Some(request) = setup::fields_request(object) {
                 let answer = self.send("custom fields", &request).await;

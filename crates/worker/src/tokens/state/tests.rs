@@ -12,6 +12,7 @@ fn chain(token: &str, life_s: Option<u64>) -> Chain {
             life_s,
         }),
         base_url: None,
+        scope: None,
         begun: None,
     }
 }
