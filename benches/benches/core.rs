@@ -124,6 +124,7 @@ fn dispatcher(criterion: &mut Criterion) {
                 lane: Lane::En,
                 seq: number + 1,
                 consumer_seq: number + 1,
+                pending: EVENTS - number - 1,
                 kind: event.kind.clone(),
                 msg_id: Some(event.id.as_str().to_owned()),
                 content_type: ContentType::MessagePack,
@@ -153,6 +154,7 @@ fn dispatcher(criterion: &mut Criterion) {
         floors: [0; 2],
         journal: None,
         reference: None,
+        bulk: None,
     };
     let mut group = criterion.benchmark_group("dispatcher");
     group.throughput(Throughput::Elements(EVENTS));

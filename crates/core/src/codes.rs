@@ -86,6 +86,7 @@ codes! {
     CRM_DAY_EXHAUSTED = "CF2203", "the CRM's daily quota is used up";
     CRM_DAY_FILLING = "CF2204", "the day's quota is filling up";
     CRM_LOCKED_OUT = "CF2205", "the CRM has shut the account out for a while";
+    CRM_NO_BULK = "CF2206", "the CRM takes no bulk job at the moment";
     CRM_GRANT = "CF2211", "the CRM no longer renews the OAuth access token";
     CRM_GRANT_LOST = "CF2212", "a new OAuth refresh token was lost";
     CRM_GRANT_LATE = "CF2213", "the OAuth access token ended before it could be renewed";

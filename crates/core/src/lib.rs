@@ -9,6 +9,7 @@
 //! (`tests/purity.rs`) reads the sources and fails on a breach.
 
 pub mod account;
+pub mod bulk;
 pub mod cache;
 pub mod card;
 pub mod codes;

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::account::AccountId;
 use crate::card::Card;
 use crate::codes::Code;
+use crate::effect::Object;
 use crate::lane::Lane;
 use crate::time::{BrokerTime, WallTime};
+use crate::vendor::Verb;
 
 /// The buckets.
 pub mod bucket {
@@ -260,6 +262,52 @@ impl AliasRecord {
     }
 }
 
+/// A bulk job whose rows may be written from now on; `bulk.job.<account>` in the ledger bucket. Stored before the job is
+/// closed: until it is removed, the effects in it are the job's business and nobody else's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkRecord {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The CRM's id of the job.
+    pub job: String,
+    /// What it does.
+    pub verb: Verb,
+    /// With which kind of record.
+    pub object: Object,
+    /// All its events are below this sequence of the enrichment stream.
+    pub below: u64,
+    /// Its rows, in order.
+    pub rows: Vec<BulkRow>,
+}
+
+/// A row of a bulk job. Short names: thousands of rows are one record.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BulkRow {
+    /// Keys of the effects that it carries; none for a contact that something else needed.
+    #[serde(rename = "e", default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<String>,
+    /// Our own key of the record.
+    #[serde(rename = "k")]
+    pub key: String,
+    /// The record's id in the CRM, if it is updated by that.
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub crm_id: Option<String>,
+    /// CRM id of the contact it is linked to.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+    /// Whether it also puts our own key on the record.
+    #[serde(rename = "s", default, skip_serializing_if = "is_false")]
+    pub stamp: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 /// Keys within the buckets.
 pub mod key {
     use super::{AccountId, Lane};
@@ -277,6 +325,11 @@ pub mod key {
     /// An account's OAuth tokens.
     pub fn token(account: &AccountId) -> String {
         format!("token.{account}")
+    }
+
+    /// An account's bulk job in the ledger bucket. Three tokens, as a floor's, of which `bulk` is no lane.
+    pub fn bulk(account: &AccountId) -> String {
+        format!("bulk.job.{account}")
     }
 
     /// An account's lease.

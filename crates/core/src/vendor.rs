@@ -5,13 +5,17 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use crate::bulk::Bulk;
 use crate::codes::Code;
 use crate::effect::{Fields, Object};
 use crate::event::Phone;
 use crate::reference::References;
 
 /// What one request does. All items of an operation share it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verb {
     /// Find contacts by our own key.
     ReadByKey,
@@ -135,8 +139,30 @@ pub struct HttpRequest {
     pub method: Method,
     /// Path and query, starting with `/`.
     pub path: String,
-    /// JSON body, if any.
+    /// Body, if any.
     pub body: Option<Vec<u8>>,
+    /// What the body is.
+    pub content: Content,
+}
+
+/// What the body of a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Content {
+    /// `application/json`.
+    #[default]
+    Json,
+    /// `text/csv`.
+    Csv,
+}
+
+impl Content {
+    /// Value of the `Content-Type` header.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Csv => "text/csv",
+        }
+    }
 }
 
 impl fmt::Debug for HttpRequest {
@@ -417,6 +443,12 @@ pub trait Vendor: Send + Sync {
         true
     }
 
+    /// Whether an upsert by our key with these fields writes nothing beyond them onto a record that is there already, so
+    /// that a person who is named by our key alone needn't be looked for.
+    fn upserts_plainly(&self, _object: Object, _fields: &Fields) -> bool {
+        false
+    }
+
     /// How many items of this kind may join a request that carries these operations already, 0 for none. In a CRM whose
     /// requests carry one operation each: none beside another.
     fn room(&self, operations: &[Operation], verb: Verb, object: Object) -> usize {
@@ -451,6 +483,11 @@ pub trait Vendor: Send + Sync {
     /// was refused, which says nothing about what it carried: each operation is then sent for itself.
     fn unbundle(&self, operations: &[Operation], answer: &Answer) -> Option<Vec<Answer>> {
         Some(vec![answer.clone(); operations.len()])
+    }
+
+    /// Writing by jobs, in a CRM that has them.
+    fn bulk(&self) -> Option<&dyn Bulk> {
+        None
     }
 
     /// What an answer to it means. Total: every status, body and failure has a meaning.

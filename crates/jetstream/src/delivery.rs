@@ -23,6 +23,8 @@ pub struct Delivery {
     pub stream_seq: u64,
     /// Its number among the consumer's deliveries since the consumer was made or reset: a gap means that one was lost.
     pub consumer_seq: u64,
+    /// Events of the consumer that it had not delivered yet when it delivered this one.
+    pub pending: u64,
     /// How often the broker has delivered it, this time included. A hint: restarts and resets begin anew.
     pub delivered_count: u64,
     /// When the broker stored it.
@@ -54,7 +56,7 @@ impl Delivery {
             message,
             context: context.clone(),
         };
-        let (stream_seq, consumer_seq, delivered, published) = {
+        let (stream_seq, consumer_seq, delivered, pending, published) = {
             let info = message
                 .info()
                 .map_err(|error| unexpected(error.to_string()))?;
@@ -62,6 +64,7 @@ impl Delivery {
                 info.stream_sequence,
                 info.consumer_sequence,
                 info.delivered,
+                info.pending,
                 info.published,
             )
         };
@@ -77,6 +80,7 @@ impl Delivery {
             lane,
             stream_seq,
             consumer_seq,
+            pending,
             delivered_count: u64::try_from(delivered).unwrap_or(1),
             published: broker_time(published),
             msg_id: text(header::NATS_MESSAGE_ID.as_ref()),

@@ -11,6 +11,7 @@
 
 mod assets;
 mod broker;
+pub mod bulk;
 pub mod clock;
 pub mod connect;
 pub mod consumer;

@@ -4,6 +4,7 @@
 //! when the lease is lost. Everything it spawned ends with it; requests in flight are then of unknown outcome, which
 //! the successor can bear.
 
+mod kept;
 mod told;
 
 use std::collections::BTreeMap;
@@ -14,15 +15,15 @@ use std::time::{Duration, Instant};
 use callflume_core::account::AccountId;
 use callflume_core::codes::Code;
 use callflume_core::config::AccountConfig;
-use callflume_core::dispatcher::{DeadLetter, Dispatcher, Input, Output};
+use callflume_core::dispatcher::{Dispatcher, Input, Output};
 use callflume_core::lane::Lane;
 use callflume_core::time::{Now, Tick, WallTime};
+use callflume_jetstream::Broker;
 use callflume_jetstream::clock::BrokerClock;
 use callflume_jetstream::consumer::{AccountConsumer, ConsumerSettings};
 use callflume_jetstream::contacts::Contacts;
 use callflume_jetstream::lease::{Lease, Leases};
 use callflume_jetstream::tokens::TokenKeys;
-use callflume_jetstream::{Broker, dead};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -44,7 +45,7 @@ const INPUTS_MAX: usize = 2_048;
 /// Inputs taken in one go before outputs are carried out.
 const INPUTS_AT_ONCE: usize = 256;
 /// Pause before an attempt to store is reported as failed, so that a broker in an election isn't stormed.
-const STORE_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const STORE_PAUSE: Duration = Duration::from_millis(100);
 
 /// What an account's task is told from outside.
 #[derive(Debug, Clone)]
@@ -181,7 +182,7 @@ struct Task {
 }
 
 /// A journal write that ended: the revision that stands now, and whether ours is stored; `None` when another owner's is.
-type JournalWritten = (Option<u64>, Option<bool>);
+pub(crate) type JournalWritten = (Option<u64>, Option<bool>);
 
 impl Task {
     async fn start(
@@ -220,6 +221,7 @@ impl Task {
         let journal = journal.map(|stored| stored.record);
         let mut setup = setup(&account, &config, floors, journal, seed)?;
         setup.reference = known;
+        setup.bulk = store.bulk.inherited(&*setup.vendor).await?;
         let dispatcher = Dispatcher::new(setup, shared.now())?;
         let (report, inputs) = mpsc::channel(INPUTS_MAX);
         let held = [HeldMessages::default(), HeldMessages::default()];
@@ -246,7 +248,12 @@ impl Task {
         tasks.spawn(contacts::listen(broker, account.clone(), report.clone()));
         let floors = Lane::ALL.map(|lane| {
             let (send, floor) = watch::channel(floors[lane as usize]);
-            tasks.spawn(save_floors(store.clone(), account.clone(), lane, floor));
+            tasks.spawn(kept::save_floors(
+                store.clone(),
+                account.clone(),
+                lane,
+                floor,
+            ));
             send
         });
         let (journal_report, journal_done) = mpsc::channel(1);
@@ -406,42 +413,13 @@ impl Task {
                 seq,
                 effects,
                 aliases,
-            } => {
-                let store = self.store.clone();
-                self.spawn(async move {
-                    match store.load(&effects, &aliases).await {
-                        Ok((ledger, contact)) => Input::Loaded {
-                            lane,
-                            seq,
-                            ledger,
-                            contact,
-                        },
-                        Err(error) => {
-                            tracing::debug!(%error, "ledger or contacts could not be read");
-                            Input::LoadFailed { lane, seq }
-                        }
-                    }
-                });
-            }
+            } => self.load(lane, seq, effects, aliases),
             Output::Record {
                 id,
                 ledger,
                 contacts,
                 absent,
-            } => {
-                let store = self.store.clone();
-                self.spawn(async move {
-                    let stored = store.record(ledger, contacts, absent).await;
-                    if let Err(error) = &stored {
-                        tracing::debug!(%error, "an end could not be recorded");
-                        tokio::time::sleep(STORE_PAUSE).await;
-                    }
-                    Input::Recorded {
-                        id,
-                        stored: stored.is_ok(),
-                    }
-                });
-            }
+            } => self.record(id, ledger, contacts, absent),
             Output::DeadLetter(letter) => self.bury(letter),
             Output::Send {
                 request,
@@ -462,22 +440,8 @@ impl Task {
                 self.tasks
                     .spawn(reference::save(self.store.clone(), *record));
             }
-            Output::WriteJournal(record) => {
-                let (store, report, mut revision) = (
-                    self.store.clone(),
-                    self.journal_report.clone(),
-                    self.journal_revision,
-                );
-                self.tasks.spawn(async move {
-                    let stored = store.write_journal(&record, &mut revision).await.ok();
-                    if stored == Some(false) {
-                        tokio::time::sleep(STORE_PAUSE).await;
-                    }
-                    if report.send((revision, stored)).await.is_err() {
-                        tracing::trace!("the account's task has ended");
-                    }
-                });
-            }
+            Output::WriteJournal(record) => self.write_journal(record),
+            Output::SaveBulk { id, record } => self.save_bulk(id, record),
             Output::Alert { code, text } => {
                 tracing::warn!(account = %self.account, %code, "{text}");
                 self.alerts.insert(code, text);
@@ -502,43 +466,6 @@ impl Task {
             }
             Output::Stopped => {}
         }
-    }
-
-    fn bury(&mut self, letter: DeadLetter) {
-        let Some(held) = self.held[letter.lane as usize].find(letter.seq) else {
-            // Cannot be: a message is held until it is acknowledged, which is after its dead letters.
-            self.fatal = Some(Ended::MessageGone);
-            return;
-        };
-        tracing::warn!(account = %self.account, lane = %letter.lane, seq = letter.seq, code = %letter.code, cause = %letter.cause, "dead letter");
-        let stored = dead::DeadLetter {
-            lane: letter.lane,
-            account: self.account.clone(),
-            code: letter.code.as_str().to_owned(),
-            cause: letter.cause,
-            attempts: letter.attempts,
-            event_id: letter.event_id,
-            effect: letter.effect,
-            subject: held.delivery.subject.clone(),
-            stream_seq: letter.seq,
-            content_type: held.delivery.content_type.clone(),
-            traceparent: held.delivery.traceparent.clone(),
-            payload: held.delivery.payload.clone(),
-            at: wall_now(),
-        };
-        let letters = self.store.dead.clone();
-        let id = letter.id;
-        self.spawn(async move {
-            let published = letters.publish(&stored).await;
-            if let Err(error) = &published {
-                tracing::warn!(%error, "a dead letter could not be stored; trying again");
-                tokio::time::sleep(STORE_PAUSE).await;
-            }
-            Input::Recorded {
-                id,
-                stored: published.is_ok(),
-            }
-        });
     }
 
     fn command(&mut self, lane: Lane, command: Command) {
@@ -574,19 +501,4 @@ fn credential(
         lease_until: lease_until.clone(),
     };
     Credential::new(parts, config)
-}
-
-/// Writes the latest floor, one write at a time, so that an older one never overtakes a newer.
-async fn save_floors(
-    store: Store,
-    account: AccountId,
-    lane: Lane,
-    mut floor: watch::Receiver<u64>,
-) {
-    while floor.changed().await.is_ok() {
-        let seq = *floor.borrow_and_update();
-        if let Err(error) = store.floors.write(lane, &account, seq).await {
-            tracing::debug!(%error, "a floor could not be saved; the next one will be");
-        }
-    }
 }

@@ -107,7 +107,7 @@ impl Sender {
         };
         if let Some(body) = &request.body {
             builder = builder
-                .header(CONTENT_TYPE, "application/json")
+                .header(CONTENT_TYPE, request.content.media_type())
                 .body(body.clone());
         }
         exchange(builder, timeout, lease_until).await

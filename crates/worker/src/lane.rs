@@ -164,6 +164,7 @@ fn delivered(lane: Lane, delivery: &Delivery) -> dispatcher::Delivery {
         lane,
         seq: delivery.stream_seq,
         consumer_seq: delivery.consumer_seq,
+        pending: delivery.pending,
         kind: SubjectParts::parse(&delivery.subject)
             .map(|parts| parts.kind)
             .unwrap_or_default(),

@@ -15,6 +15,7 @@
 //! | `contacts` | look-ups for voice services by request/reply, and whom they want looked up |
 //! | `lane` | pulling from one consumer, setting it back |
 //! | `reference` | reference data: read at a takeover, stored after a reading |
+//! | `bulk` | the record of its bulk job |
 //! | `store` | reading and writing ledger, contacts, floors, journal, reference data, dead letters |
 //! | `http` | one request, one answer |
 //! | `credential` | what requests are authorized with |
@@ -28,6 +29,7 @@
 
 mod account;
 mod advice;
+mod bulk;
 mod configs;
 pub mod contacts;
 mod credential;

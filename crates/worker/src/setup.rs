@@ -70,7 +70,8 @@ pub fn check_account(config: &AccountConfig) -> Result<(), BadConfig> {
     Ok(())
 }
 
-/// What an account's dispatcher is made of, without stored reference data.
+/// What an account's dispatcher is made of; stored reference data, and a bulk job that the predecessor left, are the
+/// caller's to add.
 pub fn setup(
     account: &AccountId,
     config: &AccountConfig,
@@ -89,5 +90,6 @@ pub fn setup(
         floors,
         journal,
         reference: None,
+        bulk: None,
     })
 }

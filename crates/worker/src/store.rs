@@ -19,6 +19,7 @@ use callflume_jetstream::{Broker, Error, SwapError};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::account::wall_now;
+use crate::bulk::BulkSlot;
 
 /// Writes of one recording that are in the air at a time: a page of contacts is some 300 keys.
 const WRITES_AT_ONCE: usize = 32;
@@ -32,6 +33,7 @@ pub(crate) struct Store {
     pub(crate) floors: Floors,
     pub(crate) journals: Journals,
     pub(crate) reference: ReferenceData,
+    pub(crate) bulk: BulkSlot,
     pub(crate) dead: DeadLetters,
 }
 
@@ -48,6 +50,7 @@ impl Store {
             floors: Floors::open(broker).await?,
             journals: Journals::open(broker).await?,
             reference: ReferenceData::open(broker).await?,
+            bulk: BulkSlot::open(broker, account).await?,
             dead: DeadLetters::new(broker),
         })
     }

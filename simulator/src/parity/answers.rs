@@ -52,13 +52,14 @@ pub(super) fn received(message: &async_nats::Message, at_ms: u64) -> Result<Rece
         .iter()
         .filter_map(|token| token.parse().ok())
         .collect();
-    let [count, seq, consumer_seq, ..] = numbers[..] else {
+    let [count, seq, consumer_seq, _, pending] = numbers[..] else {
         return Err(wrong());
     };
     Ok(Received {
         seq,
         consumer_seq,
         count,
+        pending,
         body: String::from_utf8_lossy(&message.payload).into_owned(),
         at_ms,
         reply,

@@ -76,6 +76,8 @@ pub struct Received {
     pub consumer_seq: u64,
     /// How often it has been delivered.
     pub count: u64,
+    /// Messages never delivered then.
+    pub pending: u64,
     /// Its body.
     pub body: String,
     /// When it was here, by [`BrokerLike::now_ms`].

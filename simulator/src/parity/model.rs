@@ -140,6 +140,7 @@ impl BrokerLike for ModelBroker {
                         seq: delivered.message.seq,
                         consumer_seq: delivered.consumer_seq,
                         count: delivered.count,
+                        pending: delivered.pending,
                         body: String::from_utf8_lossy(&delivered.message.payload).into_owned(),
                         at_ms: self.now_ms(),
                         reply: String::new(),

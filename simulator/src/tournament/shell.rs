@@ -83,7 +83,11 @@ impl World<'_> {
             }
             Output::PermitAnswered { ask, reply } => self.permit_answered(account, ask, reply),
             Output::Stopped => self.stopped(account),
-            Output::Alert { .. } | Output::AlertOver { .. } | Output::Advice(_) => {}
+            // Nothing here writes by jobs.
+            Output::SaveBulk { .. }
+            | Output::Alert { .. }
+            | Output::AlertOver { .. }
+            | Output::Advice(_) => {}
             output => {
                 let at_us = now_us + self.broker_us();
                 self.at(
@@ -229,6 +233,7 @@ impl World<'_> {
                 lane,
                 seq: given.seq,
                 consumer_seq: given.consumer_seq,
+                pending: 0,
                 kind: planned.kind.to_owned(),
                 msg_id: Some(planned.msg_id.clone()),
                 content_type: ContentType::MessagePack,

@@ -5,8 +5,8 @@
 use callflume_core::codes;
 use callflume_core::effect::Object;
 use callflume_core::vendor::{
-    AccountSignal, Answer, Charge, HttpRequest, Interpretation, ItemOutcome, Method, Observation,
-    Operation, Vendor, Verb, WindowSpec,
+    AccountSignal, Answer, Charge, Content, HttpRequest, Interpretation, ItemOutcome, Method,
+    Observation, Operation, Vendor, Verb, WindowSpec,
 };
 
 use super::door::{Answered, Fate, Reply};
@@ -90,6 +90,7 @@ impl Vendor for GateVendor {
             method: Method::Post,
             path: format!("/{}", operation.object),
             body: Some(keys.join("\n").into_bytes()),
+            content: Content::Json,
         }
     }
 

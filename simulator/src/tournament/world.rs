@@ -431,6 +431,7 @@ impl World<'_> {
             floors: this.broker.floors,
             journal: this.broker.journal.clone(),
             reference: None,
+            bulk: None,
         };
         for lane in Lane::ALL {
             this.broker.reset(lane, setup.floors[lane as usize]);

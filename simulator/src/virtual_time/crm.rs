@@ -96,9 +96,10 @@ fn model_request(http: &HttpRequest) -> Request {
     };
     let mut request = Request::new(method, &http.path);
     if let Some(body) = &http.body {
-        request
-            .headers
-            .push(("content-type".to_owned(), "application/json".to_owned()));
+        request.headers.push((
+            "content-type".to_owned(),
+            http.content.media_type().to_owned(),
+        ));
         request.body.clone_from(body);
     }
     request

@@ -4,7 +4,7 @@
 
 use callflume_core::dispatcher::{ContactWrite, DeadLetter, Input, Output, RecordingId, RequestId};
 use callflume_core::lane::Lane;
-use callflume_core::record::{JournalRecord, LedgerRecord};
+use callflume_core::record::{BulkRecord, JournalRecord, LedgerRecord};
 use callflume_core::reference::ReferenceRecord;
 use callflume_core::vendor::{Answer, HttpRequest};
 
@@ -59,6 +59,11 @@ pub(super) enum Work {
         revision: Option<u64>,
     },
     Reference(Box<ReferenceRecord>),
+    Bulk {
+        id: RecordingId,
+        record: Option<BulkRecord>,
+        revision: Option<u64>,
+    },
     Resync {
         lane: Lane,
         epoch: u64,
@@ -138,6 +143,11 @@ impl<C: Crm> World<'_, '_, C> {
             Output::WriteJournal(record) => Work::Journal {
                 record,
                 revision: task.journal_revision,
+            },
+            Output::SaveBulk { id, record } => Work::Bulk {
+                id,
+                record,
+                revision: task.bulk_revision,
             },
             Output::Send {
                 request,
@@ -300,8 +310,8 @@ impl<C: Crm> World<'_, '_, C> {
             }
             Work::Bury { letter, payload } => {
                 self.note(format_args!(
-                    "{account} dead {} {} {}",
-                    letter.lane, letter.seq, letter.code
+                    "{account} dead {} {} {} {}",
+                    letter.lane, letter.seq, letter.code, letter.cause
                 ));
                 let (stored, new) = self.store().bury(&account, &letter, payload);
                 if new {
@@ -332,6 +342,11 @@ impl<C: Crm> World<'_, '_, C> {
                 debug_assert!(saved, "the bucket takes every record");
                 None
             }
+            Work::Bulk {
+                id: recording,
+                record,
+                revision,
+            } => self.save_bulk(id, number, recording, record.as_ref(), revision),
             Work::Journal { record, revision } => self.write_journal(id, number, &record, revision),
             Work::Resync { lane, epoch, floor } => {
                 let current = self
@@ -395,6 +410,37 @@ impl<C: Crm> World<'_, '_, C> {
                 },
             );
         }
+    }
+
+    /// Compares and sets the record of a bulk job, as the journal.
+    fn save_bulk(
+        &mut self,
+        id: TaskId,
+        number: usize,
+        recording: RecordingId,
+        record: Option<&BulkRecord>,
+        revision: Option<u64>,
+    ) -> Option<Input> {
+        let account = self.accounts[number].id.clone();
+        let saved = self.store().swap_bulk(&account, record, revision);
+        let found = self.store().bulk(&account);
+        self.note(format_args!(
+            "{account} bulk {} rows {}",
+            record.map_or(0, |record| record.rows.len()),
+            if saved.is_ok() { "stored" } else { "refused" }
+        ));
+        let task = self.tasks.get_mut(&id)?;
+        let ours = found.as_ref().map(|known| &known.record) == record;
+        if saved.is_ok() || ours {
+            task.bulk_revision = found.map(|known| known.revision);
+            let stored = true;
+            return Some(Input::Recorded {
+                id: recording,
+                stored,
+            });
+        }
+        self.end_task(id, true);
+        None
     }
 
     /// Compares and sets the journal; who finds another's there owns the account no more.

@@ -9,8 +9,8 @@ use callflume_core::dispatcher::{ContactWrite, DeadLetter};
 use callflume_core::lane::Lane;
 use callflume_core::lookup::ABSENT_S;
 use callflume_core::record::{
-    AliasRecord, ContactRecord, FloorRecord, JournalRecord, LEDGER_TTL_HOURS, LeaseRecord,
-    LedgerRecord, SCHEMA, bucket, key,
+    AliasRecord, BulkRecord, ContactRecord, FloorRecord, JournalRecord, LEDGER_TTL_HOURS,
+    LeaseRecord, LedgerRecord, SCHEMA, bucket, key,
 };
 use callflume_core::reference::ReferenceRecord;
 use callflume_core::time::WallTime;
@@ -223,6 +223,32 @@ impl Store<'_> {
         let key = key::reference(account);
         self.write(bucket::REFERENCE, &key, record, Expected::Anything, None)
             .is_ok()
+    }
+
+    pub(super) fn bulk(&mut self, account: &AccountId) -> Option<Known<BulkRecord>> {
+        self.read(bucket::LEDGER, &key::bulk(account))
+    }
+
+    /// Stores or removes the record of a bulk job; answers the new revision (none once removed), or that somebody else
+    /// wrote there.
+    pub(super) fn swap_bulk(
+        &mut self,
+        account: &AccountId,
+        record: Option<&BulkRecord>,
+        revision: Option<u64>,
+    ) -> Result<Option<u64>, Refusal> {
+        let expected = revision.map_or(Expected::Absent, Expected::Revision);
+        let key = key::bulk(account);
+        match (record, revision) {
+            (Some(record), _) => self
+                .write(bucket::LEDGER, &key, record, expected, None)
+                .map(Some),
+            (None, Some(_)) => self
+                .broker
+                .delete(self.now_ms, bucket::LEDGER, &key, expected)
+                .map(|_| None),
+            (None, None) => Ok(None),
+        }
     }
 
     pub(super) fn ledger(&mut self, account: &AccountId, effect: &str) -> Option<LedgerRecord> {

@@ -24,7 +24,8 @@ pub(super) type TaskId = u64;
 
 /// How often a lease is renewed, milliseconds.
 const RENEW_EVERY_MS: u64 = LEASE_MS / 5;
-/// Requests to the broker from the claim to the first pull: floors, journal, two consumers made and set back.
+/// Requests to the broker from the claim to the first pull: floors, journal, two consumers made and set back. One more where
+/// the CRM writes by jobs.
 const BEGIN_TRIPS: u64 = 8;
 /// Requests to the broker from the dispatcher's stop to the lease given back: two floors, the lease.
 const RELEASE_TRIPS: u64 = 3;
@@ -54,6 +55,8 @@ pub(super) struct Task {
     pub(super) lanes: [LaneShell; 2],
     pub(super) held_until_ms: u64,
     pub(super) journal_revision: Option<u64>,
+    /// Of the record of its bulk job.
+    pub(super) bulk_revision: Option<u64>,
     pub(super) stopping: bool,
     owner: String,
     lease_revision: u64,
@@ -86,6 +89,7 @@ impl<C: Crm> World<'_, '_, C> {
                 lanes: <[LaneShell; 2]>::default(),
                 held_until_ms,
                 journal_revision: None,
+                bulk_revision: None,
                 stopping: false,
                 owner,
                 lease_revision,
@@ -94,7 +98,8 @@ impl<C: Crm> World<'_, '_, C> {
             },
         );
         let mut begin_ms = self.now_ms;
-        for _ in 0..BEGIN_TRIPS {
+        let bulk = self.accounts[account].setup.vendor.bulk();
+        for _ in 0..BEGIN_TRIPS + u64::from(bulk.is_some()) {
             begin_ms += self.soon() - self.now_ms;
         }
         self.timeline.plan(begin_ms, Happening::Begin { task: id });
@@ -113,6 +118,10 @@ impl<C: Crm> World<'_, '_, C> {
         let journal_revision = journal.as_ref().map(|known| known.revision);
         setup.journal = journal.map(|known| known.record);
         setup.reference = self.store().reference(&account_id);
+        let has_jobs = setup.vendor.bulk().is_some();
+        let bulk = self.store().bulk(&account_id).filter(|_| has_jobs);
+        let bulk_revision = bulk.as_ref().map(|known| known.revision);
+        setup.bulk = bulk.map(|known| known.record);
         setup.seed ^= id;
         for lane in Lane::ALL {
             let floor = self.store().floor(lane, &account_id).max(1);
@@ -145,6 +154,7 @@ impl<C: Crm> World<'_, '_, C> {
                 format_args!("{} owns {account_id} from {floors:?}", task.owner),
             );
             task.journal_revision = journal_revision;
+            task.bulk_revision = bulk_revision;
             task.dispatcher = Some(dispatcher);
             let stopping = task.stopping;
             // As the real worker: a new owner begins with this, whatever the one before said.
@@ -358,6 +368,7 @@ impl<C: Crm> World<'_, '_, C> {
                     lane,
                     seq: message.seq,
                     consumer_seq: delivered.consumer_seq,
+                    pending: delivered.pending,
                     kind: SubjectParts::parse(&message.subject)
                         .map(|parts| parts.kind)
                         .unwrap_or_default(),

@@ -8,7 +8,7 @@ use callflume_core::codes;
 use callflume_core::foreign::{Granted, PermitAsk, PermitReply, PermitSettle, Subject};
 use callflume_core::lane::Lane;
 use callflume_core::quota::Settlement;
-use callflume_core::vendor::{Answer, HttpRequest, Method};
+use callflume_core::vendor::{Answer, Content, HttpRequest, Method};
 use callflume_sim::hubspot::ObjectKind;
 use callflume_testkit::wait_for;
 use callflume_worker::{Sender, resolve_secret, services};
@@ -83,6 +83,7 @@ impl Process {
             method: Method::Post,
             path: "/crm/v3/objects/contacts/search".to_owned(),
             body: Some(SEARCH.as_bytes().to_vec()),
+            content: Content::Json,
         };
         let token = resolve_secret(&self.token).unwrap();
         let timeout = ends.saturating_duration_since(Instant::now());

@@ -152,7 +152,11 @@ impl Dispatcher {
             }
             Resolution::Unresolved => {
                 if self.claim(contact, &event, lane) {
-                    self.look_up(now, lane, contact, (lane, seq), Step::Origin);
+                    if self.is_upsert_enough(&event, &effect) {
+                        self.create_contact(now, contact, at, &event, &effect);
+                    } else {
+                        self.look_up(now, lane, contact, (lane, seq), Step::Origin);
+                    }
                 }
             }
             Resolution::Absent => {

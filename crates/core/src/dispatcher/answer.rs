@@ -11,7 +11,7 @@
 //! | refused | merged: each by itself; else dead letter | dead letter of what wanted the contact | same |
 //! | split | in halves | in halves | in halves |
 
-use super::state::{JobId, Purpose, Resolution, Stage};
+use super::state::{Errand, JobId, Purpose, Resolution, Stage};
 use super::{Dispatcher, Output, RequestId};
 use crate::codes::{self, Code};
 use crate::lane::Lane;
@@ -48,8 +48,14 @@ impl Dispatcher {
             Answer::Lost => Settlement::Unanswered,
             Answer::NotSent => Settlement::NotSent,
         };
-        if self.reads_reference(request) {
-            return self.reference_answered(now, &sent, answer, settlement);
+        match sent.errand {
+            Some(Errand::Reference) => {
+                return self.reference_answered(now, &sent, answer, settlement);
+            }
+            Some(Errand::Bulk(step)) => {
+                return self.bulk_answered(now, sent.permit, step, settlement, answer);
+            }
+            None => {}
         }
         if let (Answer::Response { headers, .. }, Some(first)) = (answer, sent.operations.first()) {
             let observed = self.vendor.observe(first.verb, first.object, headers);
@@ -155,8 +161,10 @@ impl Dispatcher {
             Settlement::NotSent
         };
         self.limiter.settle(now, sent.permit, settlement);
-        if self.reads_reference(request) {
-            return self.reference_not_executed(now);
+        match sent.errand {
+            Some(Errand::Reference) => return self.reference_not_executed(now),
+            Some(Errand::Bulk(_)) => return self.bulk_not_executed(now, 0),
+            None => {}
         }
         for (operation, jobs) in sent.operations.iter().zip(&sent.jobs) {
             let meaning = Interpretation {
@@ -284,7 +292,7 @@ impl Dispatcher {
         });
     }
 
-    fn outcome(&mut self, now: Now, id: JobId, outcome: &ItemOutcome, again_ms: u64) {
+    pub(super) fn outcome(&mut self, now: Now, id: JobId, outcome: &ItemOutcome, again_ms: u64) {
         match outcome {
             ItemOutcome::NotExecuted => return self.delay(now, id, again_ms),
             ItemOutcome::Split => return self.requeue(id),

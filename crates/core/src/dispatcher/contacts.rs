@@ -188,6 +188,21 @@ impl Dispatcher {
         self.stamp_if_needed(now, contact, &found.crm_id);
     }
 
+    /// Whether a person needn't be looked for: named by our key alone, which an upsert finds by itself, with nothing
+    /// written onto one who is there but what this effect says.
+    pub(super) fn is_upsert_enough(&self, event: &Event, wanted: &Effect) -> bool {
+        let named = &event.contact;
+        wanted.object == Object::Contact
+            && named.key.as_deref().is_some_and(|key| !key.is_empty())
+            && named.phone.is_none()
+            && named.email.is_none()
+            && contact_base_fields(event)
+                .keys()
+                .all(|field| wanted.fields.contains_key(field))
+            && !self.needs_probe(Verb::UpsertByKey, Object::Contact)
+            && self.vendor.upserts_plainly(Object::Contact, &wanted.fields)
+    }
+
     pub(super) fn create_contact(
         &mut self,
         now: Now,
@@ -255,13 +270,18 @@ impl Dispatcher {
         self.contact_cleared(&aliases, &key);
         match outcome {
             ItemOutcome::Done { crm_id } => {
-                let record = ContactRecord {
+                let made = ContactRecord {
                     schema: SCHEMA,
                     crm_id: crm_id.clone(),
                     own_key: Some(contact.clone()),
                     field_at: field_at.clone(),
                     card,
                     ..ContactRecord::default()
+                };
+                // One that was there may hold newer fields, and more than this creation knows.
+                let record = match self.cache.by_id(crm_id) {
+                    Some(known) => made.onto(known, News::Written),
+                    None => made,
                 };
                 self.cache.insert(record.clone(), &aliases);
                 self.finish_job(id);

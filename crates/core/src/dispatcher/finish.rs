@@ -10,7 +10,7 @@ use super::{ContactWrite, DeadLetter, Dispatcher, Output, RecordingId};
 use crate::codes::Code;
 use crate::event::BadEvent;
 use crate::lane::Lane;
-use crate::record::{EffectState, LedgerRecord};
+use crate::record::{BulkRecord, EffectState, LedgerRecord};
 use crate::time::Now;
 
 /// Pause before a failed recording is tried again, milliseconds.
@@ -230,9 +230,17 @@ impl Dispatcher {
             Recorded::DeadEvent((lane, seq)) => self.settle(lane, seq),
             Recorded::Page { next } => self.page_stored(now, next),
             Recorded::Wanted(alias) => self.wanted.done(now.tick, &alias),
+            Recorded::Bulk => self.bulk_stored(now),
             Recorded::Intent(_) | Recorded::Cache => {}
         }
         self.changed.extend(recording.contacts);
+    }
+
+    /// Has a bulk job stored, or removed.
+    pub(super) fn save_bulk(&mut self, record: Option<BulkRecord>) {
+        let id = self.next_id();
+        let output = Output::SaveBulk { id, record };
+        self.record(id, output, Recorded::Bulk, BTreeSet::new());
     }
 
     /// Tries again to store what could not be stored.
@@ -255,6 +263,9 @@ impl Dispatcher {
             work.stage = Stage::Ended;
             Some(work.key.clone())
         });
+        if let Some(key) = &key {
+            self.bulk_ended(key);
+        }
         // A dead effect may come again: as the replay of its dead letter.
         if let Some(key) = key.filter(|_| end != EffectState::Dead) {
             self.recent.insert(key);

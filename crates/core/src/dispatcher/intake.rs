@@ -38,7 +38,11 @@ impl Dispatcher {
             self.resync(lane);
             return;
         }
-        if self.lane(lane).resyncing || self.lane(lane).events.contains_key(&delivery.seq) {
+        if state.resyncing {
+            return;
+        }
+        state.pending = Some(delivery.pending);
+        if state.events.contains_key(&delivery.seq) {
             return;
         }
         let bytes = delivery.payload.len();
@@ -99,6 +103,7 @@ impl Dispatcher {
             self.settle_if_ended(lane, seq);
             self.advance(now, &contact);
         } else {
+            self.lane(lane).loading += 1;
             self.load(lane, seq);
         }
     }
@@ -135,9 +140,13 @@ impl Dispatcher {
         ledger: &[Option<LedgerRecord>],
         contact: Option<ContactRecord>,
     ) {
-        let Some(state) = self.lane(lane).events.get_mut(&seq) else {
+        let lane_state = self.lane(lane);
+        let Some(state) = lane_state.events.get_mut(&seq) else {
             return;
         };
+        if !state.loaded {
+            lane_state.loading = lane_state.loading.saturating_sub(1);
+        }
         state.loaded = true;
         let (ends, known) = ledger.split_at(state.effects.len().min(ledger.len()));
         for (work, record) in state.effects.iter_mut().zip(ends) {
@@ -170,6 +179,7 @@ impl Dispatcher {
         if !self.names_resolved(now, lane, seq) {
             return;
         }
+        self.bulk_loaded(lane, seq);
         self.settle_if_ended(lane, seq);
         self.advance(now, &key);
     }
@@ -207,6 +217,7 @@ impl Dispatcher {
         let state = self.lane(lane);
         state.resyncing = false;
         state.pulling = false;
+        state.pending = None;
         state.consumer_seq = 0;
     }
 
@@ -215,8 +226,8 @@ impl Dispatcher {
         if self.stopping || self.limiter.paused_for_ms(now.tick) >= PAUSE_WITHOUT_PULL_MS {
             return;
         }
-        let bounds = self.bounds;
         for lane in Lane::ALL {
+            let bounds = self.bounds_of(lane);
             let state = self.lane(lane);
             let room = bounds.events_max.saturating_sub(state.events.len());
             let bytes = bounds.bytes_max.saturating_sub(state.bytes);

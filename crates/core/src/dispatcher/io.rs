@@ -10,12 +10,12 @@ use crate::foreign::{PermitAsk, PermitReply, PermitSettle};
 use crate::lane::Lane;
 use crate::lookup::Person;
 use crate::quota::Advised;
-use crate::record::{ContactRecord, JournalRecord, LedgerRecord};
+use crate::record::{BulkRecord, ContactRecord, JournalRecord, LedgerRecord};
 use crate::reference::ReferenceRecord;
 use crate::time::WallTime;
 use crate::vendor::{Answer, HttpRequest, Vendor, WindowSpec};
 
-/// Bounds of one account's memory, per lane.
+/// Bounds of one account's memory, per lane; more of enrichment while a back-fill is written by jobs (module `bulk`).
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// Events pulled and not yet settled.
@@ -52,6 +52,8 @@ pub struct Delivery {
     /// The consumer's own delivery sequence, 1 for the first after [`Input::Resynced`] (and after the reset at a
     /// takeover): a gap means that a delivery was lost on the way.
     pub consumer_seq: u64,
+    /// Events of this consumer that it had not delivered yet when it delivered this one.
+    pub pending: u64,
     /// Kind token of the subject.
     pub kind: String,
     /// `Nats-Msg-Id`.
@@ -110,7 +112,7 @@ pub enum Input {
         /// the next permit.
         trouble: Option<(Code, String)>,
     },
-    /// A recording or dead letter was written, or not (then it is tried again).
+    /// A recording, dead letter or bulk job was written, or not (then it is tried again).
     Recorded {
         /// Which.
         id: RecordingId,
@@ -190,6 +192,13 @@ pub enum Output {
     },
     /// Store a dead letter with the event's original bytes; answer with [`Input::Recorded`].
     DeadLetter(DeadLetter),
+    /// Store what bulk job is at work, with compare-and-set, or remove that; answer with [`Input::Recorded`].
+    SaveBulk {
+        /// Its name.
+        id: RecordingId,
+        /// The job; none: there is none any more.
+        record: Option<BulkRecord>,
+    },
     /// Acknowledge the message and forget it.
     Ack {
         /// The event.
@@ -334,4 +343,6 @@ pub struct Setup {
     pub journal: Option<JournalRecord>,
     /// The account's reference data, as far as it is stored.
     pub reference: Option<ReferenceRecord>,
+    /// The bulk job that the predecessor left at work.
+    pub bulk: Option<BulkRecord>,
 }

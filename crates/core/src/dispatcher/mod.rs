@@ -29,7 +29,9 @@
 //! | `lookup` | contacts that voice services ask for |
 //! | `names` | owners, pipelines and stages by name: what waits for them, and their ids |
 //! | `reference` | reading owners, pipelines and stages |
-//! | `send` | jobs to requests, permits, locks |
+//! | `pools` | jobs that wait, locks of records |
+//! | `send` | jobs to requests, permits |
+//! | `bulk` | back-fills by jobs: when one is made; `bulk_steps`: its requests; `bulk_rows`: what becomes of its rows |
 //! | `answer` | what an answer means for the account, and whose it is |
 //! | `foreign` | permits for processes that are not Callflume; `desk`: what is remembered of them |
 //! | `day` | alerts and advice about the day's limit |
@@ -37,6 +39,9 @@
 
 mod advance;
 mod answer;
+mod bulk;
+mod bulk_rows;
+mod bulk_steps;
 mod claims;
 mod contacts;
 mod day;
@@ -49,6 +54,7 @@ mod link;
 mod lookup;
 mod names;
 mod origin;
+mod pools;
 mod probe;
 mod reference;
 mod send;
@@ -130,6 +136,8 @@ pub struct Dispatcher {
     warming: warm::Warming,
     /// Owners, pipelines and stages.
     reference: reference::Reference,
+    /// The bulk job that is under way.
+    bulk: bulk::Desk,
     next_id: u64,
     in_flight: [usize; 2],
     failing: u32,
@@ -218,6 +226,7 @@ impl Dispatcher {
             wanted: lookup::Wanted::default(),
             warming: warm::Warming::default(),
             reference: reference::Reference::known(setup.reference),
+            bulk: bulk::Desk::default(),
             next_id: 0,
             in_flight: [0; 2],
             failing: 0,
@@ -231,6 +240,9 @@ impl Dispatcher {
             closed: false,
             stopped: false,
         };
+        if let Some(record) = setup.bulk {
+            dispatcher.inherit_bulk(now, record);
+        }
         dispatcher.settle_down(now);
         Ok(dispatcher)
     }
@@ -316,7 +328,9 @@ impl Dispatcher {
         self.wake = None;
         self.retry_due(now);
         self.drop_expired_links();
+        self.settle_bulk(now);
         self.advance_changed(now);
+        self.form_bulk(now);
         self.expire_foreign(now);
         self.pump(now);
         self.answer_waiting(now);

@@ -8,11 +8,11 @@
 
 use super::answer::{RETRY_EN_MS, RETRY_OP_MS};
 use super::send::Tried;
-use super::state::{EventRef, Sent};
-use super::{Dispatcher, Output, RequestId};
+use super::state::{Errand, EventRef, Sent};
+use super::{Dispatcher, Output};
 use crate::codes;
 use crate::lane::Lane;
-use crate::quota::{Grant, Settlement};
+use crate::quota::Settlement;
 use crate::reference::{OWNERS, PIPELINES, Page, PageOutcome, ReferenceRecord, STAGES};
 use crate::seed::backoff_ms;
 use crate::time::{Now, Tick, WallTime};
@@ -65,7 +65,7 @@ pub(super) struct Reading {
     attempts: u32,
     /// Good answers of the account when the page came up.
     answers_before: u64,
-    request: Option<RequestId>,
+    in_air: bool,
     /// What the CRM doesn't give.
     refused: Vec<&'static str>,
 }
@@ -88,7 +88,7 @@ impl Dispatcher {
                 not_before: now.tick,
                 attempts: 0,
                 answers_before: self.answers_ok,
-                request: None,
+                in_air: false,
                 refused: Vec::new(),
             });
         }
@@ -107,7 +107,7 @@ impl Dispatcher {
         let Some(reading) = &self.reference.reading else {
             return Tried::Nothing;
         };
-        if reading.lane != lane || reading.request.is_some() {
+        if reading.lane != lane || reading.in_air {
             return Tried::Nothing;
         }
         let (not_before, page) = (reading.not_before, reading.page.clone());
@@ -119,50 +119,21 @@ impl Dispatcher {
         let Some(references) = vendor.references() else {
             return Tried::Nothing;
         };
-        let charges = references.charges(&page);
-        let permit = match self.limiter.ask(now, lane, charges) {
-            Grant::Granted(permit) => permit,
-            Grant::Unwritten => {
-                self.write_block(now, charges);
-                return Tried::Unwritten;
-            }
-            Grant::Wait { until, .. } => {
-                if let Some(until) = until {
-                    self.wake_at(until.max(now.tick.plus_ms(1)));
-                }
-                return Tried::Nothing;
-            }
+        let permit = match self.permit(now, lane, references.charges(&page)) {
+            Ok(permit) => permit,
+            Err(tried) => return tried,
         };
-        let request = self.next_id();
         if let Some(reading) = &mut self.reference.reading {
-            reading.request = Some(request);
+            reading.in_air = true;
         }
-        self.in_flight[lane as usize] += 1;
-        self.counters.requests += 1;
-        self.requests.insert(
-            request,
-            Sent {
-                lane,
-                permit,
-                operations: Vec::new(),
-                jobs: Vec::new(),
-                granted_at: now.tick,
-                held: None,
-            },
-        );
-        self.outputs.push_back(Output::Send {
-            request,
+        self.send_errand(
+            now,
             lane,
-            http: references.request(&page),
-            timeout_ms: self.config.request_timeout_ms,
-        });
+            Errand::Reference,
+            references.request(&page),
+            permit,
+        );
         Tried::Sent
-    }
-
-    /// Whether this request reads reference data.
-    pub(super) fn reads_reference(&self, request: RequestId) -> bool {
-        let reading = self.reference.reading.as_ref();
-        reading.is_some_and(|reading| reading.request == Some(request))
     }
 
     pub(super) fn reference_answered(
@@ -179,7 +150,7 @@ impl Dispatcher {
             self.limiter.settle(now, sent.permit, settlement);
             return;
         };
-        reading.request = None;
+        reading.in_air = false;
         if let Answer::Response { headers, .. } = answer {
             let observed = references.observe(&reading.page, headers);
             if !observed.is_empty() {
@@ -212,7 +183,7 @@ impl Dispatcher {
     /// The page was not executed for a reason of the credential's: it is asked for again, without an attempt.
     pub(super) fn reference_not_executed(&mut self, now: Now) {
         if let Some(reading) = &mut self.reference.reading {
-            reading.request = None;
+            reading.in_air = false;
         }
         self.reference_again(now, false, 0);
     }
@@ -307,6 +278,7 @@ impl Dispatcher {
             if let Some(references) = vendor.references() {
                 self.put_ids(now, (lane, seq), references);
             }
+            self.bulk_loaded(lane, seq);
             self.changed.insert(contact);
         }
     }

@@ -3,18 +3,17 @@
 //! Operational jobs leave at once while permits stand; while they wait for one, everything of their kind that is
 //! ready shares the next request, enrichment filling what room is left. Enrichment waits until its batch is full or
 //! its oldest job has waited long enough. A request with room left takes what is ready of the other lane along. Each
-//! lane has its own cap of requests in flight. At most one write per record is under way: a job holds its record's
-//! lock from the moment it is queued, so an operational effect that meets the lock makes the job operational.
+//! lane has its own cap of requests in flight.
 
 use std::collections::BTreeSet;
 
-use super::state::{Job, JobId, Purpose, Record, Sent};
+use super::state::{Errand, JobId, Purpose, Sent};
 use super::{Dispatcher, Output};
 use crate::effect::Object;
 use crate::lane::Lane;
-use crate::quota::Grant;
+use crate::quota::{Grant, PermitId};
 use crate::time::{Now, Tick};
-use crate::vendor::{Charge, Item, Operation, Verb};
+use crate::vendor::{Charge, HttpRequest, Operation, Verb};
 
 /// What came of trying to send for a lane.
 pub(super) enum Tried {
@@ -27,112 +26,6 @@ pub(super) enum Tried {
 }
 
 impl Dispatcher {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a job is made in one place; a builder would only rename its fields"
-    )]
-    pub(super) fn enqueue(
-        &mut self,
-        now: Now,
-        lane: Lane,
-        verb: Verb,
-        object: Object,
-        mut item: Item,
-        contact: &str,
-        purpose: Purpose,
-        lock: Option<Record>,
-    ) -> JobId {
-        let id = self.next_id();
-        item.trace = id;
-        let url_expires_at = self.link_expires_at(&purpose);
-        if let Some(at) = url_expires_at {
-            self.links.insert((at, id));
-        }
-        let job = Job {
-            lane,
-            verb,
-            object,
-            item,
-            contact: contact.to_owned(),
-            purpose,
-            lock,
-            queued_at: now.tick,
-            group: None,
-            attempts: 0,
-            answers_before: self.answers_ok,
-            probes_for: None,
-            probe_after: None,
-            url_expires_at,
-        };
-        self.jobs.insert(id, job);
-        let queue = self.pools.entry((verb, object)).or_default().lane(lane);
-        // What shares a request that is wished for already is no wish of its own.
-        let wish = lane == Lane::Op
-            && queue
-                .len()
-                .is_multiple_of(self.vendor.batch_max(verb, object).max(1));
-        queue.push_back(id);
-        if wish {
-            self.limiter.wished(now, self.vendor.windows(verb, object));
-        }
-        id
-    }
-
-    /// Takes the right to write a record; whoever doesn't get it is looked at again when it is free.
-    pub(super) fn lock(&mut self, lock: &Record, contact: &str, lane: Lane) -> bool {
-        let Some(waiting) = self.locks.get_mut(lock) else {
-            self.locks.insert(lock.clone(), BTreeSet::new());
-            return true;
-        };
-        waiting.insert(contact.to_owned());
-        if lane == Lane::Op {
-            let holder = self
-                .jobs
-                .iter()
-                .find(|(_, job)| job.lock.as_ref() == Some(lock))
-                .map(|(id, _)| *id);
-            if let Some(holder) = holder {
-                self.promote(holder);
-            }
-        }
-        false
-    }
-
-    /// Makes a job operational: an operational effect waits for it.
-    pub(super) fn promote(&mut self, id: JobId) {
-        if self.jobs.get(&id).is_none_or(|job| job.lane == Lane::Op) {
-            return;
-        }
-        let waited = self.take_out(id);
-        let Some(job) = self.jobs.get_mut(&id) else {
-            return;
-        };
-        job.lane = Lane::Op;
-        if waited && let Some(pool) = self.pools.get_mut(&(job.verb, job.object)) {
-            pool.op.push_back(id);
-        }
-    }
-
-    /// Takes a job out of its pool; answers whether it waited there.
-    pub(super) fn take_out(&mut self, id: JobId) -> bool {
-        let Some(job) = self.jobs.get(&id) else {
-            return false;
-        };
-        let Some(pool) = self.pools.get_mut(&(job.verb, job.object)) else {
-            return false;
-        };
-        let queue = pool.lane(job.lane);
-        let place = queue.iter().position(|other| *other == id);
-        place.and_then(|place| queue.remove(place)).is_some()
-    }
-
-    /// Takes a queued job out of its pool until this instant.
-    pub(super) fn hold_until(&mut self, now: Now, id: JobId, at: Tick) {
-        if at > now.tick && self.take_out(id) {
-            self.delay(now, id, at.since_ms(now.tick));
-        }
-    }
-
     /// Sends everything that may leave now and notes when the next may.
     pub(super) fn pump(&mut self, now: Now) {
         if self.stopping {
@@ -204,25 +97,77 @@ impl Dispatcher {
             Tried::Nothing => {}
             tried => return tried,
         }
+        if lane == Lane::En {
+            match self.try_bulk(now) {
+                Tried::Nothing => {}
+                tried => return tried,
+            }
+        }
         for (verb, object) in self.due_classes(now, lane) {
-            let windows = self.vendor.windows(verb, object);
-            match self.limiter.ask(now, lane, windows) {
-                Grant::Granted(permit) => {
+            match self.permit(now, lane, self.vendor.windows(verb, object)) {
+                Ok(permit) => {
                     self.send(now, lane, verb, object, permit);
                     return Tried::Sent;
                 }
-                Grant::Unwritten => {
-                    self.write_block(now, windows);
-                    return Tried::Unwritten;
-                }
-                Grant::Wait { until, .. } => {
-                    if let Some(until) = until {
-                        self.wake_at(until.max(now.tick.plus_ms(1)));
-                    }
-                }
+                Err(Tried::Nothing) => {}
+                Err(tried) => return tried,
             }
         }
         Tried::Nothing
+    }
+
+    /// A permit for one request, or what stands in its way.
+    pub(super) fn permit(
+        &mut self,
+        now: Now,
+        lane: Lane,
+        charges: &[Charge],
+    ) -> Result<PermitId, Tried> {
+        match self.limiter.ask(now, lane, charges) {
+            Grant::Granted(permit) => Ok(permit),
+            Grant::Unwritten => {
+                self.write_block(now, charges);
+                Err(Tried::Unwritten)
+            }
+            Grant::Wait { until, .. } => {
+                if let Some(until) = until {
+                    self.wake_at(until.max(now.tick.plus_ms(1)));
+                }
+                Err(Tried::Nothing)
+            }
+        }
+    }
+
+    /// Sends a request that carries no operation.
+    pub(super) fn send_errand(
+        &mut self,
+        now: Now,
+        lane: Lane,
+        errand: Errand,
+        http: HttpRequest,
+        permit: PermitId,
+    ) {
+        let request = self.next_id();
+        self.in_flight[lane as usize] += 1;
+        self.counters.requests += 1;
+        self.requests.insert(
+            request,
+            Sent {
+                lane,
+                permit,
+                operations: Vec::new(),
+                jobs: Vec::new(),
+                granted_at: now.tick,
+                errand: Some(errand),
+                held: None,
+            },
+        );
+        self.outputs.push_back(Output::Send {
+            request,
+            lane,
+            http,
+            timeout_ms: self.config.request_timeout_ms,
+        });
     }
 
     /// The kinds of jobs of a lane that may go now, the one that has waited longest first.
@@ -236,7 +181,11 @@ impl Dispatcher {
             Lane::En => self.config.batch_wait_ms,
         };
         let mut wake = None;
+        let held = self.held_for_bulk(now, lane);
         for ((verb, object), pool) in &mut self.pools {
+            if held.contains(&(*verb, *object)) {
+                continue;
+            }
             let queue = pool.lane(lane);
             let Some(first) = queue.front().and_then(|id| self.jobs.get(id)) else {
                 continue;
@@ -257,14 +206,7 @@ impl Dispatcher {
         due.into_iter().map(|(_, class)| class).collect()
     }
 
-    fn send(
-        &mut self,
-        now: Now,
-        lane: Lane,
-        verb: Verb,
-        object: Object,
-        permit: crate::quota::PermitId,
-    ) {
+    fn send(&mut self, now: Now, lane: Lane, verb: Verb, object: Object, permit: PermitId) {
         let (operations, jobs) = self.take_operations(lane, verb, object);
         let http = match operations.as_slice() {
             [operation] => self.vendor.request(operation),
@@ -289,6 +231,7 @@ impl Dispatcher {
                 operations,
                 jobs,
                 granted_at: now.tick,
+                errand: None,
                 held: None,
             },
         );
@@ -419,44 +362,5 @@ impl Dispatcher {
             }
         }
         batch
-    }
-
-    /// Puts jobs back whose wait is over, and asks again for what could not be read or stored.
-    pub(super) fn retry_due(&mut self, now: Now) {
-        while let Some((at, id)) = self.delayed.first().copied() {
-            if at > now.tick {
-                self.wake_at(at);
-                break;
-            }
-            self.delayed.pop_first();
-            self.requeue(id);
-        }
-        self.unpark_due(now);
-        self.reload_due(now);
-        self.rerecord_due(now);
-    }
-
-    /// Puts a job back in front of its pool: it has waited before.
-    pub(super) fn requeue(&mut self, id: JobId) {
-        if self.drop_expired(id) {
-            return;
-        }
-        if let Some(job) = self.jobs.get(&id) {
-            self.pools
-                .entry((job.verb, job.object))
-                .or_default()
-                .lane(job.lane)
-                .push_front(id);
-        }
-    }
-
-    /// Puts a job back after a wait.
-    pub(super) fn delay(&mut self, now: Now, id: JobId, wait_ms: u64) {
-        if wait_ms == 0 {
-            self.requeue(id);
-        } else {
-            self.delayed.insert((now.tick.plus_ms(wait_ms), id));
-            self.wake_at(now.tick.plus_ms(wait_ms));
-        }
     }
 }

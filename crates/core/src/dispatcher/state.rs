@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::bulk::BulkStep;
 use crate::codes::Code;
 use crate::effect::{Effect, Fields, Object, Write};
 use crate::event::Event;
@@ -30,6 +31,10 @@ pub(super) struct LaneState {
     /// Pulled and not settled, by stream sequence.
     pub(super) events: BTreeMap<u64, EventState>,
     pub(super) bytes: usize,
+    /// What the broker had not delivered yet at the last delivery; none before the first.
+    pub(super) pending: Option<u64>,
+    /// Events in memory of which it isn't known yet what was done.
+    pub(super) loading: usize,
     pub(super) pulling: bool,
     pub(super) resyncing: bool,
     /// The consumer's last delivery number since the last resync.
@@ -45,6 +50,8 @@ impl LaneState {
         Self {
             events: BTreeMap::new(),
             bytes: 0,
+            pending: None,
+            loading: 0,
             pulling: false,
             resyncing: false,
             consumer_seq: 0,
@@ -211,6 +218,15 @@ impl Pool {
     }
 }
 
+/// What a request without operations is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// A page of reference data.
+    Reference,
+    /// A step of the bulk job.
+    Bulk(BulkStep),
+}
+
 /// A request in flight.
 #[derive(Debug)]
 pub(super) struct Sent {
@@ -221,6 +237,8 @@ pub(super) struct Sent {
     /// For each operation the jobs of its items, in their order.
     pub(super) jobs: Vec<Vec<JobId>>,
     pub(super) granted_at: Tick,
+    /// What it is for, when it carries no operation.
+    pub(super) errand: Option<Errand>,
     /// The request, while its intent is being stored.
     pub(super) held: Option<Box<super::Output>>,
 }
@@ -266,6 +284,8 @@ pub(super) enum Recorded {
     Intent(super::RequestId),
     /// What was found of somebody a voice service asked for.
     Wanted(String),
+    /// Which bulk job is at work, or that none is.
+    Bulk,
     /// Nothing waits for it.
     Cache,
 }

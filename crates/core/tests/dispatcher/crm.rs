@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use callflume_core::bulk::{Bulk, BulkAnswer};
 use callflume_core::codes;
 use callflume_core::effect::{Fields, Object, Value};
 use callflume_core::event::{ContactRef, Phone};
 use callflume_core::reference::References;
 use callflume_core::vendor::{
-    AccountSignal, Answer, Charge, Found, HttpRequest, Interpretation, Item, ItemOutcome, Method,
-    Operation, Repeat, Vendor, Verb, WindowSpec,
+    AccountSignal, Answer, Charge, Content, Found, HttpRequest, Interpretation, Item, ItemOutcome,
+    Method, Operation, Repeat, Vendor, Verb, WindowSpec,
 };
 
 use crate::directory::Directory;
@@ -40,7 +41,12 @@ pub(crate) struct FakeVendor {
     /// Operations that share a request; 0 for none.
     bundles: usize,
     /// Owners and stages have names.
-    named: bool,
+    pub(crate) named: bool,
+    /// Whether it writes by jobs, and of how many rows at most.
+    bulk: bool,
+    pub(crate) rows_max: usize,
+    pub(crate) asks: Mutex<Vec<OwnAsk>>,
+    pub(crate) said: Mutex<Vec<(AccountSignal, BulkAnswer)>>,
     operations: Mutex<Vec<Operation>>,
     meanings: Mutex<Vec<Interpretation>>,
 }
@@ -63,6 +69,14 @@ impl FakeVendor {
     pub(crate) fn naming() -> Self {
         Self {
             named: true,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn with_bulk() -> Self {
+        Self {
+            bulk: true,
+            rows_max: crate::bulk_crm::ROWS_MAX,
             ..Self::default()
         }
     }
@@ -98,7 +112,7 @@ pub(crate) fn response(body: &str) -> Answer {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -139,6 +153,14 @@ impl Vendor for FakeVendor {
         self.named.then_some(&Directory)
     }
 
+    fn upserts_plainly(&self, _object: Object, _fields: &Fields) -> bool {
+        self.bulk
+    }
+
+    fn bulk(&self) -> Option<&dyn Bulk> {
+        self.bulk.then_some(self as &dyn Bulk)
+    }
+
     fn request(&self, operation: &Operation) -> HttpRequest {
         let mut operations = lock(&self.operations);
         operations.push(operation.clone());
@@ -146,6 +168,7 @@ impl Vendor for FakeVendor {
             method: Method::Post,
             path: format!("/{}", operations.len() - 1),
             body: None,
+            content: Content::Json,
         }
     }
 
@@ -160,12 +183,18 @@ impl Vendor for FakeVendor {
     fn bundle(&self, operations: &[Operation]) -> HttpRequest {
         let paths: Vec<String> = operations
             .iter()
-            .map(|operation| self.request(operation).path.trim_matches('/').to_owned())
+            .map(|operation| {
+                Vendor::request(self, operation)
+                    .path
+                    .trim_matches('/')
+                    .to_owned()
+            })
             .collect();
         HttpRequest {
             method: Method::Post,
             path: format!("/{}", paths.join(",")),
             body: None,
+            content: Content::Json,
         }
     }
 
@@ -191,6 +220,8 @@ impl Vendor for FakeVendor {
         }
     }
 }
+
+pub(crate) use crate::bulk_crm::{BulkTrouble, FakeJob, OwnAsk};
 
 /// The same outcome for every item.
 pub(crate) fn whole(
@@ -236,7 +267,10 @@ pub(crate) struct Crm {
     pub(crate) doubled: Vec<(Object, String)>,
     /// Probes that answer "not here yet, go on" so often before they answer.
     pub(crate) probe_pages: usize,
-    now_ms: u64,
+    pub(crate) now_ms: u64,
+    /// Bulk jobs, by number; and how they misbehave.
+    pub(crate) bulk_jobs: Vec<FakeJob>,
+    pub(crate) bulk_trouble: BulkTrouble,
     /// Operations executed, with the instant they arrived.
     pub(crate) executed: Vec<(u64, Operation)>,
     next_id: u64,
@@ -330,7 +364,7 @@ impl Crm {
         ItemOutcome::Matches(hits.map(|(id, person)| found(id, person)).collect())
     }
 
-    fn item(&mut self, operation: &Operation, item: &Item) -> ItemOutcome {
+    pub(crate) fn item(&mut self, operation: &Operation, item: &Item) -> ItemOutcome {
         if poisoned(item) {
             return ItemOutcome::Refused {
                 code: codes::CRM_REFUSED,

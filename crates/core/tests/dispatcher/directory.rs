@@ -10,8 +10,11 @@ use callflume_core::reference::{
     Named, Naming, OWNERS, Owner, PIPELINES, Page, PageOutcome, PageReading, Pipeline,
     ReferenceRecord, References,
 };
-use callflume_core::vendor::{AccountSignal, Answer, Charge, HttpRequest, Method, Observation};
+use callflume_core::vendor::{
+    AccountSignal, Answer, Charge, Content, HttpRequest, Method, Observation,
+};
 
+use crate::outside::unauthorized;
 use crate::world::{Due, World};
 
 const PATH: &str = "/reference/";
@@ -32,6 +35,7 @@ impl References for Directory {
             method: Method::Get,
             path: format!("{PATH}{}", page.what),
             body: None,
+            content: Content::Json,
         }
     }
 
@@ -164,11 +168,7 @@ impl World {
             }
         };
         if status == 401 {
-            let input = Input::Unauthorized {
-                request,
-                left: true,
-                trouble: None,
-            };
+            let input = unauthorized(request, true, None);
             return self.of_generation(generation, TRIP_MS, Due::Input(input));
         }
         let (answer, wait_ms) = match status {

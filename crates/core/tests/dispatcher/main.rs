@@ -2,6 +2,10 @@
 
 mod account;
 mod bounds;
+mod bulk;
+mod bulk_crm;
+mod bulk_names;
+mod bulk_recovery;
 mod class_b;
 mod crm;
 mod day;

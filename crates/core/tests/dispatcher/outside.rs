@@ -1,12 +1,14 @@
 //! What the dispatcher wants done, done: by broker, stores, network and CRM.
 
+use callflume_core::bulk::BulkAnswer;
 use callflume_core::card::News;
+use callflume_core::codes::Code;
 use callflume_core::dispatcher::{ContactWrite, Delivery, Input, Output, RequestId};
 use callflume_core::event::ContentType;
 use callflume_core::lane::Lane;
-use callflume_core::vendor::{Answer, HttpRequest, Operation, Span, Vendor as _};
+use callflume_core::vendor::{AccountSignal, Answer, HttpRequest, Operation, Span, Vendor as _};
 
-use crate::crm::response;
+use crate::crm::{OwnAsk, response};
 use crate::world::{Consumer, Due, Fate, World};
 
 /// To the broker and back, milliseconds.
@@ -15,6 +17,15 @@ const BROKER_MS: u64 = 2;
 const TRIP_MS: u64 = 20;
 /// How long a pull stands, milliseconds.
 const PULL_MS: u64 = 5_000;
+
+/// A request that was not executed for its credential's sake.
+pub(crate) fn unauthorized(request: RequestId, left: bool, trouble: Option<Code>) -> Input {
+    Input::Unauthorized {
+        request,
+        left,
+        trouble: trouble.map(|code| (code, "see to it".to_owned())),
+    }
+}
 
 impl World {
     pub(crate) fn carry_out(&mut self, output: Output) {
@@ -59,6 +70,7 @@ impl World {
             Output::Resync { lane, floor } => self.at(BROKER_MS, Due::Resync(lane, floor)),
             Output::SaveFloor { .. }
             | Output::DeadLetter(_)
+            | Output::SaveBulk { .. }
             | Output::WriteJournal(_)
             | Output::Ack { .. } => self.at(BROKER_MS, Due::Store(output)),
             Output::Record { .. } => self.at(BROKER_MS + self.slow_stores_ms, Due::Store(output)),
@@ -75,6 +87,19 @@ impl World {
         if self.send_reference(request, http) {
             return;
         }
+        if let Some(ask) = self.vendor.bulk_ask(http) {
+            let fate = (self.bulk_fates)(&ask);
+            return match fate {
+                Fate::NotSent => {
+                    let answer = Answer::NotSent;
+                    self.input(0, Input::Answered { request, answer });
+                }
+                Fate::Unauthorized(false, trouble) => {
+                    self.input(0, unauthorized(request, false, trouble));
+                }
+                fate => self.at(TRIP_MS, Due::ArriveBulk(request, ask, fate)),
+            };
+        }
         let operations = self.vendor.operations(http);
         let fate = (self.fates)(self.now_ms, &operations[0]);
         match fate {
@@ -85,14 +110,9 @@ impl World {
                     answer: Answer::NotSent,
                 },
             ),
-            Fate::Unauthorized(false, trouble) => self.input(
-                0,
-                Input::Unauthorized {
-                    request,
-                    left: false,
-                    trouble: trouble.map(|code| (code, "see to it".to_owned())),
-                },
-            ),
+            Fate::Unauthorized(false, trouble) => {
+                self.input(0, unauthorized(request, false, trouble));
+            }
             Fate::Slow(ms) => self.at(TRIP_MS + ms, Due::Arrive(request, operations, Fate::Served)),
             fate => self.at(TRIP_MS, Due::Arrive(request, operations, fate)),
         }
@@ -125,6 +145,9 @@ impl World {
                 self.arrive(generation, request, &operations, fate);
             }
             Due::Reference(request, what) => self.read_reference(generation, request, &what),
+            Due::ArriveBulk(request, ask, fate) => {
+                self.arrive_bulk(generation, request, &ask, fate);
+            }
             Due::Store(output) => {
                 if let Some(input) = self.store(output)
                     && ours
@@ -145,17 +168,8 @@ impl World {
     ) {
         if let Fate::Unauthorized(left, trouble) = fate {
             self.count_arrival(&operations[0]);
-            let input = Input::Unauthorized {
-                request,
-                left,
-                trouble: trouble.map(|code| (code, "see to it".to_owned())),
-            };
-            self.next += 1;
-            self.due.insert(
-                (self.now_ms + TRIP_MS, self.next),
-                (generation, Due::Input(input)),
-            );
-            return;
+            let input = Due::Input(unauthorized(request, left, trouble));
+            return self.of_generation(generation, TRIP_MS, input);
         }
         let answer = match fate {
             Fate::LostBefore => Answer::Lost,
@@ -181,6 +195,10 @@ impl World {
                 }
             }
         };
+        self.answer(generation, request, answer);
+    }
+
+    fn answer(&mut self, generation: u64, request: RequestId, answer: Answer) {
         let wait_ms = if answer == Answer::Lost {
             self.setup.config.request_timeout_ms - TRIP_MS
         } else {
@@ -188,6 +206,33 @@ impl World {
         };
         let input = Due::Input(Input::Answered { request, answer });
         self.of_generation(generation, wait_ms, input);
+    }
+
+    /// A step of a bulk job arrives.
+    fn arrive_bulk(&mut self, generation: u64, request: RequestId, ask: &OwnAsk, fate: Fate) {
+        if let Fate::Unauthorized(left, trouble) = fate {
+            self.count([0, 2].into_iter());
+            let input = Due::Input(unauthorized(request, left, trouble));
+            return self.of_generation(generation, TRIP_MS, input);
+        }
+        let answer = match fate {
+            Fate::LostBefore => Answer::Lost,
+            Fate::Answered(meaning) => {
+                self.count([0, 2].into_iter());
+                self.vendor
+                    .bulk_answer(meaning.account, BulkAnswer::NotExecuted)
+            }
+            fate => {
+                self.count([0, 2].into_iter());
+                let said = self.crm.bulk_step(self.now_ms, ask);
+                if fate == Fate::LostAfter {
+                    Answer::Lost
+                } else {
+                    self.vendor.bulk_answer(AccountSignal::Fine, said)
+                }
+            }
+        };
+        self.answer(generation, request, answer);
     }
 
     /// The oracle at the CRM's door.
@@ -239,6 +284,13 @@ impl World {
                     self.journal = Some(record);
                 }
                 Some(Input::Journaled { stored })
+            }
+            Output::SaveBulk { id, record } => {
+                let stored = self.stores(|world| {
+                    world.bulk_saves += 1;
+                    world.bulk = record;
+                });
+                Some(Input::Recorded { id, stored })
             }
             Output::DeadLetter(letter) => {
                 let id = letter.id;
@@ -314,8 +366,10 @@ impl World {
             let bytes_left = bytes.saturating_sub(message.payload.len());
             consumer.cursor = place as u64 + 2;
             consumer.delivered += 1;
+            let pending = self.streams[lane as usize].len() as u64 - place as u64 - 1;
             let delivery = Delivery {
                 lane,
+                pending,
                 seq: place as u64 + 1,
                 consumer_seq: consumer.delivered,
                 kind: message.kind.clone(),
@@ -340,6 +394,7 @@ impl World {
         consumer.delivered += 1;
         let delivery = Delivery {
             lane,
+            pending: 0,
             seq,
             consumer_seq: consumer.delivered,
             kind: message.kind,

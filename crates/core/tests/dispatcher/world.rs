@@ -15,12 +15,12 @@ use callflume_core::dispatcher::{
 use callflume_core::event::{ContentType, Event, encode};
 use callflume_core::lane::Lane;
 use callflume_core::quota::Advice;
-use callflume_core::record::{ContactRecord, JournalRecord, LedgerRecord};
+use callflume_core::record::{BulkRecord, ContactRecord, JournalRecord, LedgerRecord};
 use callflume_core::reference::ReferenceRecord;
 use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
 use callflume_core::vendor::{Interpretation, Operation, WindowSpec};
 
-use crate::crm::{Crm, FakeVendor, SharedVendor, windows};
+use crate::crm::{Crm, FakeVendor, OwnAsk, SharedVendor, windows};
 use crate::directory::Contents;
 use crate::others::{Act, Others};
 
@@ -48,6 +48,7 @@ pub(crate) enum Fate {
     NotTogether,
 }
 
+type BulkFates = Box<dyn FnMut(&OwnAsk) -> Fate>;
 type Fates = Box<dyn FnMut(u64, &Operation) -> Fate>;
 
 #[derive(Debug, Clone)]
@@ -76,6 +77,7 @@ pub(crate) enum Due {
     Arrive(RequestId, Vec<Operation>, Fate),
     /// A page of reference data is asked for.
     Reference(RequestId, String),
+    ArriveBulk(RequestId, OwnAsk, Fate),
     Store(Output),
     Resync(Lane, u64),
     /// Of a foreign process: whoever owns the account then.
@@ -94,6 +96,7 @@ pub(crate) struct World {
     pub(crate) vendor: SharedVendor,
     pub(crate) crm: Crm,
     pub(crate) fates: Fates,
+    pub(crate) bulk_fates: BulkFates,
     pub(crate) windows: Vec<WindowSpec>,
     pub(crate) arrivals: BTreeMap<usize, Vec<u64>>,
     pub(crate) due: BTreeMap<(u64, u64), (u64, Due)>,
@@ -112,6 +115,9 @@ pub(crate) struct World {
     pub(crate) journal: Option<JournalRecord>,
     pub(crate) reference: Option<ReferenceRecord>,
     pub(crate) directory: Contents,
+    pub(crate) bulk: Option<BulkRecord>,
+    /// How often a bulk job was stored, or removed.
+    pub(crate) bulk_saves: u64,
     pub(crate) floors: [u64; 2],
     pub(crate) acked: [BTreeSet<u64>; 2],
     pub(crate) dead: Vec<DeadLetter>,
@@ -179,7 +185,19 @@ impl World {
         Self::of(FakeVendor::naming(), lines, limits)
     }
 
-    fn of(vendor: FakeVendor, lines: &str, limits: Vec<WindowSpec>) -> Self {
+    /// A CRM that also writes by jobs.
+    pub(crate) fn with_bulk() -> Self {
+        Self::with_jobs_of(crate::bulk_crm::ROWS_MAX)
+    }
+
+    /// The same, with jobs of so many rows.
+    pub(crate) fn with_jobs_of(rows_max: usize) -> Self {
+        let mut vendor = FakeVendor::with_bulk();
+        vendor.rows_max = rows_max;
+        Self::of(vendor, "", windows(190, 5, 1_000_000))
+    }
+
+    pub(crate) fn of(vendor: FakeVendor, lines: &str, limits: Vec<WindowSpec>) -> Self {
         let vendor: SharedVendor = Arc::new(vendor);
         let setup = Setup {
             account: account(),
@@ -191,6 +209,7 @@ impl World {
             floors: [0, 0],
             journal: None,
             reference: None,
+            bulk: None,
         };
         let mut world = Self {
             now_ms: 0,
@@ -202,6 +221,7 @@ impl World {
             vendor,
             crm: Crm::default(),
             fates: Box::new(|_, _| Fate::Served),
+            bulk_fates: Box::new(|_| Fate::Served),
             windows: limits,
             arrivals: BTreeMap::new(),
             due: BTreeMap::new(),
@@ -217,6 +237,8 @@ impl World {
             journal: None,
             reference: None,
             directory: Contents::default(),
+            bulk: None,
+            bulk_saves: 0,
             floors: [0, 0],
             acked: [BTreeSet::new(), BTreeSet::new()],
             dead: Vec::new(),
@@ -266,6 +288,7 @@ impl World {
         setup.seed += self.generation;
         setup.journal.clone_from(&self.journal);
         setup.reference.clone_from(&self.reference);
+        setup.bulk.clone_from(&self.bulk);
         self.dispatcher = Some(Dispatcher::new(setup, self.now()).unwrap());
         self.drain();
     }

@@ -5,7 +5,7 @@
 //! is asked for, which changes nothing. Never a `PUT` without an id: Close would take one of tasks for all of them.
 
 use callflume_core::effect::Object;
-use callflume_core::vendor::{HttpRequest, Item, Method, Operation, Verb};
+use callflume_core::vendor::{Content, HttpRequest, Item, Method, Operation, Verb};
 use serde_json::{Map, Value, json};
 
 use super::fields::{
@@ -272,6 +272,7 @@ pub(crate) fn post(path: &str, body: Value) -> HttpRequest {
         method: Method::Post,
         path: format!("{BASE}{path}"),
         body: Some(body.to_string().into_bytes()),
+        content: Content::Json,
     }
 }
 
@@ -280,6 +281,7 @@ fn put(path: &str, body: Map<String, Value>) -> HttpRequest {
         method: Method::Put,
         path: format!("{BASE}{path}"),
         body: Some(Value::from(body).to_string().into_bytes()),
+        content: Content::Json,
     }
 }
 
@@ -288,5 +290,6 @@ pub(crate) fn get(path: String) -> HttpRequest {
         method: Method::Get,
         path: format!("{BASE}{path}"),
         body: None,
+        content: Content::Json,
     }
 }

@@ -15,9 +15,10 @@ use callflume_core::effect::{Field, Object};
 use callflume_core::reference::{
     Naming, OWNERS, Owner, PIPELINES, Page, PageReading, Pipeline, ReferenceRecord, References,
 };
-use callflume_core::vendor::{Answer, Charge, HttpRequest, Method, Observation, Vendor, Verb};
+use callflume_core::vendor::{Answer, Charge, HttpRequest, Observation, Vendor, Verb};
 use serde_json::Value;
 
+use super::build::get;
 use super::{Close, limits};
 use crate::reference::{flag, interpret, named, naming, text};
 
@@ -30,17 +31,12 @@ impl References for Close {
     }
 
     fn request(&self, page: &Page) -> HttpRequest {
-        let path = if page.what == OWNERS {
+        get(if page.what == OWNERS {
             let skip = skip(page);
-            format!("/api/v1/user/?_limit={PAGE}&_skip={skip}")
+            format!("/user/?_limit={PAGE}&_skip={skip}")
         } else {
-            "/api/v1/pipeline/".to_owned()
-        };
-        HttpRequest {
-            method: Method::Get,
-            path,
-            body: None,
-        }
+            "/pipeline/".to_owned()
+        })
     }
 
     fn charges(&self, _page: &Page) -> &'static [Charge] {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use callflume_core::effect::Object;
-use callflume_core::vendor::{HttpRequest, Item, Method, Operation, Verb};
+use callflume_core::vendor::{Content, HttpRequest, Item, Method, Operation, Verb};
 use serde_json::{Map, Value, json};
 
 use super::numbers::national;
@@ -210,6 +210,7 @@ pub(crate) fn post(path: String, body: &Value) -> HttpRequest {
         method: Method::Post,
         path,
         body: Some(body.to_string().into_bytes()),
+        content: Content::Json,
     }
 }
 
@@ -218,5 +219,6 @@ pub(crate) const fn get(path: String) -> HttpRequest {
         method: Method::Get,
         path,
         body: None,
+        content: Content::Json,
     }
 }

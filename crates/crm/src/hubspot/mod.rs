@@ -16,7 +16,7 @@ mod reference;
 mod refusal;
 pub mod setup;
 
-use callflume_core::effect::Object;
+use callflume_core::effect::{Fields, Object};
 use callflume_core::reference::References;
 use callflume_core::vendor::{
     Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Vendor, Verb,
@@ -81,6 +81,11 @@ impl Vendor for HubSpot {
 
     fn references(&self) -> Option<&dyn References> {
         Some(self)
+    }
+
+    /// An upsert sets the properties it has, and no others.
+    fn upserts_plainly(&self, object: Object, fields: &Fields) -> bool {
+        object == Object::Contact && !fields.is_empty()
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {

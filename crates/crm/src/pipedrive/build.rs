@@ -9,7 +9,7 @@
 //! found only if Pipedrive compares digits; a cache warmed from the listing knows them in any case.
 
 use callflume_core::effect::Object;
-use callflume_core::vendor::{HttpRequest, Item, Method, Operation, Verb};
+use callflume_core::vendor::{Content, HttpRequest, Item, Method, Operation, Verb};
 use serde_json::{Map, Value};
 
 use super::bodies::{Mode, Obstacle, body, custom_key, person};
@@ -160,6 +160,7 @@ pub(crate) fn send(method: Method, path: String, body: Map<String, Value>) -> Ht
         method,
         path,
         body: Some(Value::Object(body).to_string().into_bytes()),
+        content: Content::Json,
     }
 }
 
@@ -168,5 +169,6 @@ pub(crate) const fn get(path: String) -> HttpRequest {
         method: Method::Get,
         path,
         body: None,
+        content: Content::Json,
     }
 }

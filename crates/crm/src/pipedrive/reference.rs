@@ -14,9 +14,10 @@ use callflume_core::reference::{
     Naming, OWNERS, Owner, PIPELINES, Page, PageReading, Pipeline, ReferenceRecord, References,
     STAGES,
 };
-use callflume_core::vendor::{Answer, Charge, HttpRequest, Method, Observation, Verb};
+use callflume_core::vendor::{Answer, Charge, HttpRequest, Observation, Verb};
 use serde_json::Value;
 
+use super::build::get;
 use super::interpret::of_listing;
 use super::paths::percent_encoded;
 use super::{Pipedrive, limits, observe};
@@ -44,16 +45,11 @@ impl References for Pipedrive {
         let cursor = cursor
             .map(|mark| format!("&cursor={mark}"))
             .unwrap_or_default();
-        let path = match page.what {
+        get(match page.what {
             OWNERS => "/api/v1/users".to_owned(),
             PIPELINES => format!("/api/v2/pipelines?limit={PAGE}{cursor}"),
             _ => format!("/api/v2/stages?limit={PAGE}{cursor}"),
-        };
-        HttpRequest {
-            method: Method::Get,
-            path,
-            body: None,
-        }
+        })
     }
 
     fn charges(&self, page: &Page) -> &'static [Charge] {

@@ -22,7 +22,7 @@
 use std::collections::BTreeSet;
 
 use callflume_core::effect::Object;
-use callflume_core::vendor::{HttpRequest, Item, Method, Operation, Verb};
+use callflume_core::vendor::{Content, HttpRequest, Item, Method, Operation, Verb};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -297,6 +297,7 @@ pub(crate) const fn send(method: Method, path: String, body: Vec<u8>) -> HttpReq
         method,
         path,
         body: Some(body),
+        content: Content::Json,
     }
 }
 
@@ -305,5 +306,6 @@ pub(crate) const fn get(path: String) -> HttpRequest {
         method: Method::Get,
         path,
         body: None,
+        content: Content::Json,
     }
 }

@@ -43,7 +43,8 @@ pub mod setup;
 mod soql;
 mod texts;
 
-use callflume_core::effect::Object;
+use callflume_core::bulk::Bulk;
+use callflume_core::effect::{Field, Fields, Object, Value};
 use callflume_core::reference::References;
 use callflume_core::vendor::{
     Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Vendor, Verb,
@@ -116,6 +117,19 @@ impl Vendor for Salesforce {
     }
 
     fn references(&self) -> Option<&dyn References> {
+        Some(self)
+    }
+
+    /// An upsert by our key makes up a last name, which a contact can't do without, if it is given none.
+    fn upserts_plainly(&self, object: Object, fields: &Fields) -> bool {
+        let last = match fields.get(&Field::LastName) {
+            Some(Value::Text(last)) => last.trim(),
+            _ => "",
+        };
+        object == Object::Contact && !last.is_empty()
+    }
+
+    fn bulk(&self) -> Option<&dyn Bulk> {
         Some(self)
     }
 

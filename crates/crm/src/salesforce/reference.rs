@@ -14,9 +14,10 @@ use callflume_core::effect::{Field, Object};
 use callflume_core::reference::{
     Naming, OWNERS, Owner, Page, PageReading, Pipeline, ReferenceRecord, References, STAGES,
 };
-use callflume_core::vendor::{Answer, Charge, HttpRequest, Method, Observation, Vendor};
+use callflume_core::vendor::{Answer, Charge, HttpRequest, Observation, Vendor};
 use serde_json::Value;
 
+use super::build::get;
 use super::paths::base;
 use super::{Salesforce, limits, observe, soql};
 use crate::reference::{Read, interpret, named, naming, text};
@@ -33,16 +34,11 @@ impl References for Salesforce {
 
     fn request(&self, page: &Page) -> HttpRequest {
         let base = base(&self.settings);
-        let path = match &page.mark {
+        get(match &page.mark {
             Some(locator) => format!("{base}/query/{locator}"),
             None if page.what == OWNERS => soql::path(&base, USERS),
             None => soql::path(&base, STAGES_QUERY),
-        };
-        HttpRequest {
-            method: Method::Get,
-            path,
-            body: None,
-        }
+        })
     }
 
     fn charges(&self, _page: &Page) -> &'static [Charge] {

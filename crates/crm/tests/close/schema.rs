@@ -2,7 +2,7 @@
 //!
 //! Knows the keywords that the file has and no others: an unknown one is a fault of the file, not a pass.
 
-use callflume_core::vendor::HttpRequest;
+use callflume_core::vendor::{Content, HttpRequest};
 use serde_json::{Value, json};
 
 fn document() -> Value {
@@ -153,6 +153,7 @@ fn a_wrong_request_is_found_out() {
         method,
         path: format!("/api/v1{path}"),
         body: body.map(|body| body.to_string().into_bytes()),
+        content: Content::Json,
     };
     let note = |body: Value| request(Method::Post, "/activity/note/", Some(body));
     for (request, expect) in [

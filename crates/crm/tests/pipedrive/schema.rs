@@ -1,6 +1,6 @@
 //! Requests against the structure of Pipedrive's API, as far as Callflume uses it (`openapi.json`).
 
-use callflume_core::vendor::HttpRequest;
+use callflume_core::vendor::{Content, HttpRequest};
 use serde_json::Value;
 
 /// What the description says of the operation that a request goes to.
@@ -164,6 +164,7 @@ fn the_check_finds_what_is_wrong() {
         method,
         path: path.to_owned(),
         body: body.map(|body| body.as_bytes().to_vec()),
+        content: Content::Json,
     };
     for (request, expect) in [
         (

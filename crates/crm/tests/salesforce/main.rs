@@ -3,6 +3,7 @@
 mod answers;
 mod bounds;
 mod bulk;
+mod bulk_side;
 mod bundle;
 mod fixtures;
 mod reference;

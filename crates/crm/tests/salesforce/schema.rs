@@ -2,7 +2,7 @@
 //!
 //! The parts of a composite request are requests themselves and are looked at as such.
 
-use callflume_core::vendor::{HttpRequest, Method};
+use callflume_core::vendor::{Content, HttpRequest, Method};
 use callflume_crm::salesforce::URI_MAX;
 use serde_json::Value;
 
@@ -128,6 +128,7 @@ fn parts(body: &Value, found: &mut Vec<String>) {
             },
             path: part["url"].as_str().unwrap_or_default().to_owned(),
             body: part.get("body").map(|body| body.to_string().into_bytes()),
+            content: Content::Json,
         };
         found.extend(violations(&request));
     }
@@ -252,6 +253,7 @@ fn the_check_finds_what_is_wrong() {
         method,
         path: format!("{BASE}{path}"),
         body: body.map(|body| body.as_bytes().to_vec()),
+        content: Content::Json,
     };
     let one = |record: &str| format!(r#"{{"allOrNone":false,"records":[{record}]}}"#);
     let contact = |fields: &str| {

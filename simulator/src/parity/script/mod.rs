@@ -128,8 +128,8 @@ fn pulled(pulled: &Pulled) -> String {
         .iter()
         .map(|came| {
             format!(
-                "{} (message {}, delivery {}, time {})",
-                came.body, came.seq, came.consumer_seq, came.count
+                "{} (message {}, delivery {}, time {}, {} to come)",
+                came.body, came.seq, came.consumer_seq, came.count, came.pending
             )
         })
         .collect();

@@ -32,6 +32,8 @@ pub struct Delivered {
     pub consumer_seq: u64,
     /// How often it has been delivered, this time included.
     pub count: u64,
+    /// Messages that had never been delivered then.
+    pub pending: u64,
 }
 
 /// Why a pull is over.
@@ -215,6 +217,7 @@ impl Consumer {
             message: message.clone(),
             consumer_seq: self.delivered,
             count,
+            pending: stream.count(&self.config.filter, self.next),
         };
         news.push((pull.token, PullNews::Message(delivered)));
         pull.messages -= 1;

@@ -21,11 +21,15 @@
 
 mod results;
 mod sheet;
+mod side;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use callflume_core::bulk::Part;
 use callflume_core::effect::Object;
-use callflume_core::vendor::{AccountSignal, Answer, HttpRequest, Item, Method, Operation, Verb};
+use callflume_core::vendor::{
+    AccountSignal, Answer, Content, HttpRequest, Item, Method, Operation, Verb,
+};
 use serde_json::{Map, Value, json};
 
 use super::bodies::{Mode, record};
@@ -36,7 +40,7 @@ use super::paths::{base, percent_encoded, sobject};
 use super::refusal::Refusal;
 use super::settled::signal;
 use crate::settings::Settings;
-pub use results::outcomes;
+pub use results::{outcomes, told};
 pub use sheet::NoTable;
 
 /// Largest table of a job, bytes; whose items make a larger one belong in several jobs. Salesforce takes 150 MB after an encoding that makes it half as large again.
@@ -137,13 +141,16 @@ pub fn create(settings: &Settings, operation: &Operation) -> Option<HttpRequest>
     ))
 }
 
-/// Sends a job's table. Its content type must be `text/csv`.
+/// Sends a job's table, as `text/csv`.
 pub fn upload(settings: &Settings, job: &str, table: Vec<u8>) -> HttpRequest {
-    send(
-        Method::Put,
-        format!("{}/batches", path(settings, job)),
-        table,
-    )
+    HttpRequest {
+        content: Content::Csv,
+        ..send(
+            Method::Put,
+            format!("{}/batches", path(settings, job)),
+            table,
+        )
+    }
 }
 
 /// Starts a job whose table was sent.
@@ -164,17 +171,6 @@ fn state(settings: &Settings, job: &str, state: &str) -> HttpRequest {
 /// Asks how far a job is.
 pub fn poll(settings: &Settings, job: &str) -> HttpRequest {
     get(path(settings, job))
-}
-
-/// Which of a job's results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// What was written.
-    Successful,
-    /// What was refused, with the reason.
-    Failed,
-    /// What was not looked at.
-    Unprocessed,
 }
 
 /// Asks for a job's results, a table.

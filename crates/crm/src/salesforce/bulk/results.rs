@@ -36,12 +36,37 @@ pub fn outcomes(
     failed: &[u8],
     unprocessed: &[u8],
 ) -> Result<Vec<ItemOutcome>, NoTable> {
+    let told = told(
+        settings,
+        operation,
+        &sent(settings, operation),
+        [successful, failed, unprocessed],
+    )?;
+    let outcome = |item: &Item| {
+        if let Some(lack) = lack(settings, operation, item) {
+            return ItemOutcome::Refused {
+                code: codes::CRM_REFUSED,
+                reason: format!("not sent: {lack}"),
+            };
+        }
+        told(item)
+    };
+    Ok(operation.items.iter().map(outcome).collect())
+}
+
+/// What the tables say of an item among those that were `sent`, of which only key, id and contact are looked at: whoever
+/// goes on with another's job knows no more.
+pub fn told<'a>(
+    settings: &'a Settings,
+    operation: &'a Operation,
+    sent: &[&Item],
+    [successful, failed, unprocessed]: [&[u8]; 3],
+) -> Result<impl Fn(&Item) -> ItemOutcome + use<'a>, NoTable> {
     let column = if operation.verb == Verb::UpdateById {
         ID
     } else {
         key_field(settings, operation.object)
     };
-    let items = sent(settings, operation);
     let mut found: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     let mut take = |table: &[u8], added: Option<&str>, row: fn(String) -> Row| {
         for (name, cell) in named(table, column, added)? {
@@ -52,14 +77,8 @@ pub fn outcomes(
     take(successful, Some(RESULT_ID), Row::Done)?;
     take(failed, Some(RESULT_ERROR), Row::Failed)?;
     take(unprocessed, None, |_| Row::Unprocessed)?;
-    let names = names(operation, &items);
-    let outcome = |item: &Item| {
-        if let Some(lack) = lack(settings, operation, item) {
-            return ItemOutcome::Refused {
-                code: codes::CRM_REFUSED,
-                reason: format!("not sent: {lack}"),
-            };
-        }
+    let names = names(operation, sent);
+    Ok(move |item: &Item| {
         let name = name(operation, item);
         if !names.contains(name) {
             return ItemOutcome::Unknown;
@@ -72,8 +91,7 @@ pub fn outcomes(
             Some([Row::Unprocessed]) => ItemOutcome::NotExecuted,
             _ => ItemOutcome::Unknown,
         }
-    };
-    Ok(operation.items.iter().map(outcome).collect())
+    })
 }
 
 /// A row that was found.

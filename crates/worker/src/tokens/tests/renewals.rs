@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use callflume_core::dispatcher::Input;
-use callflume_core::vendor::{Answer, HttpRequest, Method};
+use callflume_core::vendor::{Answer, Content, HttpRequest, Method};
 use callflume_testkit::wait_for;
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
@@ -152,6 +152,7 @@ async fn a_refused_request_goes_again_with_a_permit_of_its_own_and_a_new_token()
         method: Method::Get,
         path: "/thing".to_owned(),
         body: None,
+        content: Content::Json,
     };
     let send = async || {
         credential
@@ -214,6 +215,7 @@ async fn nobody_waits_longer_than_the_permit_and_nothing_leaves_without_a_token(
         method: Method::Get,
         path: "/thing".to_owned(),
         body: None,
+        content: Content::Json,
     };
     let timeout = Duration::from_millis(600);
     let told = credential
