@@ -104,7 +104,7 @@ pub struct Operation {
     pub object: Object,
     /// To which records; 1 to [`Vendor::batch_max`]. Empty only for [`Verb::List`].
     pub items: Vec<Item>,
-    /// For [`Verb::List`] and [`Verb::Probe`]: the page after this mark, none for the first.
+    /// For [`Verb::List`], [`Verb::Probe`] and a look-up of one item: the page after this mark, none for the first.
     pub after: Option<String>,
 }
 
@@ -299,8 +299,9 @@ pub struct Interpretation {
     pub account: AccountSignal,
     /// For each item, in the operation's order; for [`Verb::List`] one [`ItemOutcome::Matches`] or a failure.
     pub items: Vec<ItemOutcome>,
-    /// For [`Verb::List`]: the mark of the next page. For [`Verb::Probe`]: the mark to ask again with, when this page
-    /// can't say yet whether the record is there ([`ItemOutcome::NotExecuted`]).
+    /// For [`Verb::List`]: the mark of the next page. For [`Verb::Probe`] and a look-up of one item: the mark to ask
+    /// again with, when this page can't say yet whether the record or person is there ([`ItemOutcome::NotExecuted`]). A
+    /// look-up whose mark is refused is [`ItemOutcome::Unknown`], and begins anew.
     pub next_page: Option<String>,
 }
 

@@ -1,12 +1,14 @@
 //! Look-ups of many people at once: nobody is mixed up, and nobody who is there is taken for absent.
 
 mod common;
+mod shown;
 
 use callflume_core::event::Phone;
-use callflume_core::vendor::{Answer, ItemOutcome, Operation, Verb};
+use callflume_core::vendor::{AccountSignal, Answer, ItemOutcome, Operation, Verb};
 use common::{hubspot, operation};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use shown::{response, shown, shown_account};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A CRM in a few lines: who has which addresses, the primary one first; and how it answers.
@@ -141,6 +143,99 @@ fn items_without_an_address_or_a_number_are_refused_and_their_neighbours_are_not
             matches!(&meaning.items[1], ItemOutcome::Matches(found) if found[0].crm_id == "5"),
             "{meaning:?}"
         );
+    }
+}
+
+#[test]
+fn a_page_of_strangers_has_the_next_one_asked_for_and_only_the_last_says_that_nobody_is_there() {
+    let stranger = json!({"id": "71", "properties": {"phone": "+442025550101"}});
+    let person = json!({"id": "72", "properties": {"mobilephone": "(202) 555-0101"}});
+    for (after, people, total, mark, expect, next) in [
+        (
+            None,
+            &[&stranger][..],
+            201,
+            Some("200"),
+            "not executed",
+            Some("200"),
+        ),
+        (
+            Some("200"),
+            &[&stranger],
+            401,
+            Some("400"),
+            "not executed",
+            Some("400"),
+        ),
+        (None, &[&stranger], 1, None, "matches", None),
+        (Some("200"), &[&stranger], 201, None, "matches", None),
+        (
+            None,
+            &[&stranger, &person],
+            201,
+            Some("200"),
+            "matches 72",
+            None,
+        ),
+        (Some("200"), &[&person], 201, None, "matches 72", None),
+        // More than these, but no way on: nobody is absent.
+        (None, &[&stranger], 2, None, "unknown", None),
+        (Some("200"), &[&stranger], 202, None, "unknown", None),
+        // One without anybody is the last, whatever it says.
+        (None, &[], 0, None, "matches", None),
+        (Some("200"), &[], 900, Some("400"), "matches", None),
+    ] {
+        let mut asked = operation(Verb::SearchByPhone, 1);
+        asked.after = after.map(ToOwned::to_owned);
+        let mut body = json!({"total": total, "results": people});
+        if let Some(mark) = mark {
+            body["paging"] = json!({"next": {"after": mark}});
+        }
+        let meaning = hubspot().interpret(&asked, &response(200, &body));
+        let case = format!("{after:?} {} of {total}, {mark:?}", people.len());
+        assert_eq!(shown(&meaning.items[0]), expect, "{case}");
+        assert_eq!(meaning.next_page.as_deref(), next, "{case}");
+        assert_eq!(meaning.account, AccountSignal::Fine, "{case}");
+    }
+    // Several go apart before anybody goes on.
+    let body = json!({"total": 300, "results": [person], "paging": {"next": {"after": "200"}}});
+    let meaning = hubspot().interpret(&operation(Verb::SearchByPhone, 2), &response(200, &body));
+    let items: Vec<String> = meaning.items.iter().map(shown).collect();
+    assert_eq!(items, ["matches 72", "split"]);
+    assert_eq!(meaning.next_page, None);
+}
+
+#[test]
+fn the_next_page_is_the_same_search_with_its_mark() {
+    let sent = |operation: &Operation| -> Value {
+        serde_json::from_slice(&hubspot().request(operation).body.unwrap()).unwrap()
+    };
+    let mut asked = operation(Verb::SearchByPhone, 1);
+    let mut expect = sent(&asked);
+    assert_eq!(expect.get("after"), None);
+    asked.after = Some("200".into());
+    expect["after"] = "200".into();
+    assert_eq!(sent(&asked), expect);
+}
+
+#[test]
+fn a_mark_that_is_good_no_more_leaves_the_search_unknown_and_never_refused() {
+    let body = json!({"status": "error", "message": "x", "category": "VALIDATION_ERROR"});
+    for (status, after, account, expect) in [
+        (400, None, "fine", "refused"),
+        (400, Some("200"), "fine", "unknown"),
+        (422, Some("200"), "fine", "unknown"),
+        // What isn't about the mark is what it always is.
+        (403, Some("200"), "scope missing", "not executed"),
+        (500, Some("200"), "failing", "not executed"),
+    ] {
+        let mut asked = operation(Verb::SearchByPhone, 1);
+        asked.after = after.map(ToOwned::to_owned);
+        let meaning = hubspot().interpret(&asked, &response(status, &body));
+        let outcome = shown(&meaning.items[0]);
+        assert!(outcome.starts_with(expect), "{status} {after:?}: {outcome}");
+        assert_eq!(shown_account(&meaning.account), account);
+        assert_eq!(meaning.next_page, None);
     }
 }
 

@@ -6,5 +6,6 @@
 
 mod planted;
 mod spending;
+mod strangers;
 mod together;
 mod writer;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use callflume_core::effect::{Effect, Fields, Object, Write};
 use callflume_core::event::EventId;
 use callflume_core::plan::{contact_base_fields, default_effects};
-use callflume_core::vendor::{Answer, Item, ItemOutcome, Operation, Vendor, Verb};
+use callflume_core::vendor::{Answer, Interpretation, Item, ItemOutcome, Operation, Vendor, Verb};
 use callflume_sim::fakes::{self, FakeCrm};
 use callflume_sim::oracle::{Judgement, PublishOutcome, Published, judge};
 use callflume_sim::phone::national_number;
@@ -243,6 +243,17 @@ impl Run {
     fn answer(&mut self, operation: &Operation) -> Answer {
         self.now_ms += STEP_MS;
         self.ask_now(operation)
+    }
+
+    /// What the answer to an operation means.
+    pub(crate) fn asked(&mut self, operation: &Operation) -> Interpretation {
+        let answer = self.answer(operation);
+        self.vendor.interpret(operation, &answer)
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&mut self, ms: i64) {
+        self.now_ms += ms;
     }
 
     /// Asks for something at the instant of the last request.

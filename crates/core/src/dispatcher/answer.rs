@@ -4,7 +4,7 @@
 //! | --- | --- | --- | --- |
 //! | done | end recorded | – | contact known, its effect recorded |
 //! | matches | – | contact known, or next step | – |
-//! | not executed | again, no attempt | again | again |
+//! | not executed | again, no attempt | again, or the next page (`pages`) | again |
 //! | unknown | again after backoff, an attempt if the CRM answered others meanwhile | same | same |
 //! | conflict | `create`: done; `upsert`: becomes an update | – | update the existing one, or look up by e-mail |
 //! | gone | contact: forget and resolve once more; call: create, or wait for it | next step | – |
@@ -124,14 +124,7 @@ impl Dispatcher {
             }
             return;
         }
-        if let [id] = jobs
-            && let Some(job) = self.jobs.get_mut(id)
-            && job.verb == Verb::Probe
-            && meaning.next_page.is_some()
-        {
-            // Not found so far: it goes on from here.
-            job.probe_after = meaning.next_page.take();
-        }
+        self.go_on(jobs, &mut meaning);
         self.split(jobs, &mut meaning.items);
         // In reverse, so that what goes back to the front of its pool keeps its order.
         for (id, outcome) in jobs.iter().zip(&meaning.items).rev() {

@@ -28,6 +28,7 @@
 //! | `warm` | reading all contacts of the CRM |
 //! | `lookup` | contacts that voice services ask for |
 //! | `names` | owners, pipelines and stages by name: what waits for them, and their ids |
+//! | `pages` | look-ups that take more than one page |
 //! | `reference` | reading owners, pipelines and stages |
 //! | `pools` | jobs that wait, locks of records |
 //! | `send` | jobs to requests, permits |
@@ -54,6 +55,7 @@ mod link;
 mod lookup;
 mod names;
 mod origin;
+mod pages;
 mod pools;
 mod probe;
 mod reference;
@@ -71,6 +73,7 @@ pub use self::io::{
     AskId, Bounds, ContactWrite, Counters, DeadLetter, Delivery, Input, Output, RecordingId,
     RequestId, Setup,
 };
+pub use self::pages::PAGES_MAX;
 use self::state::{Claim, ContactState, Job, JobId, LaneState, Pool, Record, Recording, Sent};
 use crate::account::AccountId;
 use crate::cache::ContactCache;

@@ -47,7 +47,8 @@ impl Dispatcher {
             attempts: 0,
             answers_before: self.answers_ok,
             probes_for: None,
-            probe_after: None,
+            page_after: None,
+            pages: 0,
             url_expires_at,
         };
         self.jobs.insert(id, job);

@@ -36,7 +36,7 @@ impl Dispatcher {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.probes_for = Some(job.verb);
             job.verb = Verb::Probe;
-            job.probe_after = None;
+            job.page_after = None;
         }
         LATE_ARRIVAL_MS
     }
@@ -50,7 +50,7 @@ impl Dispatcher {
             return;
         };
         job.verb = verb;
-        job.probe_after = None;
+        job.page_after = None;
         match outcome {
             ItemOutcome::Done { crm_id } => self.found_by_probe(now, id, crm_id),
             ItemOutcome::Gone => self.absent_by_probe(now, id),

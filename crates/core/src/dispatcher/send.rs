@@ -193,7 +193,8 @@ impl Dispatcher {
             let ready_at = first.queued_at.plus_ms(wait_ms);
             let full = queue.len() >= self.vendor.batch_max(*verb, *object);
             // A page has nothing to wait for: it is never more than one.
-            if full || first.group.is_some() || *verb == Verb::List || ready_at <= now.tick {
+            let page = *verb == Verb::List || first.page_after.is_some();
+            if full || page || first.group.is_some() || ready_at <= now.tick {
                 due.push((first.queued_at, (*verb, *object)));
             } else {
                 wake = Some(wake.map_or(ready_at, |other: Tick| other.min(ready_at)));
@@ -314,7 +315,7 @@ impl Dispatcher {
             if let Purpose::Page { after: mark } = &job.purpose {
                 after.clone_from(mark);
             } else {
-                after.clone_from(&job.probe_after);
+                after.clone_from(&job.page_after);
                 items.push(job.item.clone());
             }
         }
@@ -337,7 +338,7 @@ impl Dispatcher {
         };
         let mut batch = Vec::new();
         let mut group = None;
-        let mut after: Option<String> = None;
+        let mut goes_on = false;
         let mut records: BTreeSet<&str> = BTreeSet::new();
         for lane in lanes {
             let queue = pool.lane(lane);
@@ -350,11 +351,14 @@ impl Dispatcher {
                 };
                 if batch.is_empty() {
                     group = job.group;
-                    after.clone_from(&job.probe_after);
+                    goes_on = job.page_after.is_some();
+                } else if goes_on || job.page_after.is_some() {
+                    // A mark is good for one query only.
+                    break;
                 }
                 // At most one write per record in a batch; the second goes with the next.
                 let record = job.item.crm_id.as_deref().unwrap_or(&job.item.key);
-                if job.group != group || job.probe_after != after || !records.insert(record) {
+                if job.group != group || !records.insert(record) {
                     break;
                 }
                 queue.pop_front();

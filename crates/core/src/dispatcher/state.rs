@@ -196,8 +196,10 @@ pub(super) struct Job {
     pub(super) answers_before: u64,
     /// While it is a probe: what it becomes when it has found nothing, or something.
     pub(super) probes_for: Option<Verb>,
-    /// Where a probe goes on.
-    pub(super) probe_after: Option<String>,
+    /// Where a probe or a look-up goes on.
+    pub(super) page_after: Option<String>,
+    /// Pages of strangers that a look-up has read.
+    pub(super) pages: u32,
     /// From then on a link among its fields leads nowhere.
     pub(super) url_expires_at: Option<WallTime>,
 }

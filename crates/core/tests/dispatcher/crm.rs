@@ -267,6 +267,8 @@ pub(crate) struct Crm {
     pub(crate) doubled: Vec<(Object, String)>,
     /// Probes that answer "not here yet, go on" so often before they answer.
     pub(crate) probe_pages: usize,
+    /// Pages of strangers that a look-up of this verb reads before the page that tells.
+    pub(crate) stranger_pages: BTreeMap<Verb, usize>,
     pub(crate) now_ms: u64,
     /// Bulk jobs, by number; and how they misbehave.
     pub(crate) bulk_jobs: Vec<FakeJob>,
@@ -312,15 +314,8 @@ impl Crm {
         if operation.verb == Verb::List {
             return self.list(operation.after.as_deref());
         }
-        let page: usize = operation
-            .after
-            .as_deref()
-            .map_or(0, |mark| mark.parse().unwrap());
-        if operation.verb == Verb::Probe && page < self.probe_pages {
-            return Interpretation {
-                next_page: Some((page + 1).to_string()),
-                ..whole(operation, AccountSignal::Fine, ItemOutcome::NotExecuted)
-            };
+        if let Some(page) = self.strangers(operation) {
+            return page;
         }
         if self.refuses_whole_batches
             && operation.items.len() > 1
@@ -337,6 +332,28 @@ impl Crm {
                 .collect(),
             next_page: None,
         }
+    }
+
+    /// A page that can't say yet. A mark is good for the query that it came from.
+    fn strangers(&self, operation: &Operation) -> Option<Interpretation> {
+        let pages = match operation.verb {
+            Verb::Probe => self.probe_pages,
+            verb => *self.stranger_pages.get(&verb)?,
+        };
+        let not_yet = whole(operation, AccountSignal::Fine, ItemOutcome::NotExecuted);
+        let [item] = operation.items.as_slice() else {
+            assert_eq!(operation.after, None, "a mark for several");
+            return (pages > 0).then(|| whole(operation, AccountSignal::Fine, ItemOutcome::Split));
+        };
+        let page: usize = operation.after.as_deref().map_or(0, |mark| {
+            let (page, key) = mark.split_once('@').unwrap();
+            assert_eq!(key, item.key, "a mark of another query");
+            page.parse().unwrap()
+        });
+        (page < pages).then(|| Interpretation {
+            next_page: Some(format!("{}@{}", page + 1, item.key)),
+            ..not_yet
+        })
     }
 
     fn list(&self, after: Option<&str>) -> Interpretation {

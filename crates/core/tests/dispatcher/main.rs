@@ -20,6 +20,7 @@ mod mapping;
 mod order;
 mod others;
 mod outside;
+mod pages;
 mod people;
 mod recovery;
 mod reference;

@@ -22,17 +22,17 @@ struct Seen {
     emails: Vec<String>,
 }
 
-/// The outcomes of a look-up.
+/// The outcomes of a look-up. A page of strangers that isn't the last says nothing: for one who is looked for alone the
+/// next is asked for, several go apart first.
 pub(crate) fn looked_up(
     settings: &Settings,
     operation: &Operation,
     document: &Map<String, Value>,
 ) -> Option<Interpretation> {
     let all = seen(settings, document)?;
-    let cut = document
-        .get("cursor")
-        .is_some_and(|cursor| !cursor.is_null());
-    let items = operation
+    let cursor = document.get("cursor").filter(|cursor| !cursor.is_null());
+    let mut next = None;
+    let items: Vec<ItemOutcome> = operation
         .items
         .iter()
         .map(|item| {
@@ -41,14 +41,18 @@ pub(crate) fn looked_up(
                 .filter(|seen| is_for(operation.verb, seen, item))
                 .map(|seen| seen.found.clone())
                 .collect();
-            if matches.is_empty() && cut && operation.items.len() > 1 {
-                ItemOutcome::Split
-            } else {
-                ItemOutcome::Matches(matches)
+            match (matches.first(), cursor) {
+                (None, Some(_)) if operation.items.len() > 1 => Some(ItemOutcome::Split),
+                // A page without anybody is the last, whatever it says.
+                (None, Some(cursor)) if !data(document)?.is_empty() => {
+                    next = Some(cursor.as_str()?.to_owned());
+                    Some(ItemOutcome::NotExecuted)
+                }
+                _ => Some(ItemOutcome::Matches(matches)),
             }
         })
-        .collect();
-    Some(fine(items, None))
+        .collect::<Option<_>>()?;
+    Some(fine(items, next))
 }
 
 fn is_for(verb: Verb, seen: &Seen, item: &Item) -> bool {

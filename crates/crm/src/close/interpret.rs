@@ -11,10 +11,11 @@
 //! | sent, no whole answer | failing | write: unknown; read: not executed |
 //! | 200, 201 of a write, with its id | fine | done |
 //! | 204 of an update | fine | done |
-//! | 200 of a look-up | fine | matches; without one of a search that was cut and shared: split |
+//! | 200 of a look-up | fine | matches; without one on a page that isn't the last: shared by several, split; alone, not executed, with the mark of the next |
 //! | 200 of a probe | fine | done or gone; if the page can't say, not executed, with the mark to go on with |
 //! | 2xx that can't be read | failing | write: unknown; read: not executed |
 //! | 400 of a listing's further page | fine | matches, empty, and no further page: Close skips no further |
+//! | 400, 404, 410, 422 of a look-up's further page: its mark is good no more | fine | unknown |
 //! | 400 that blames one of our custom fields | scope missing | not executed: the operator must act |
 //! | 400 that blames nothing but lead or contact, and not for being left out, of a creation or probe | fine | gone |
 //! | 400, 405, 409, 415, 422 otherwise | fine | look-up of several: split; else refused, CF2101 |
@@ -158,16 +159,27 @@ fn response(
             if refusal.unprepared(settings) {
                 return not_executed(AccountSignal::ScopeMissing);
             }
+            if matches!(status, 400 | 422) && goes_on(operation) {
+                return whole(operation, AccountSignal::Fine, ItemOutcome::Unknown);
+            }
             if on_a_lead(operation) && refusal.without_person() {
                 return blamed(operation, ItemOutcome::Gone);
             }
             blamed(operation, refusal.outcome(status))
+        }
+        (404 | 410, Some(_)) if goes_on(operation) => {
+            whole(operation, AccountSignal::Fine, ItemOutcome::Unknown)
         }
         (404, Some(_)) if on_a_lead(operation) || operation.verb == Verb::UpdateById => {
             blamed(operation, ItemOutcome::Gone)
         }
         _ => unsure(operation),
     }
+}
+
+/// Whether an operation asks for a further page of a look-up.
+const fn goes_on(operation: &Operation) -> bool {
+    is_look_up(operation.verb) && operation.after.is_some()
 }
 
 /// Whether the request names the lead of a person whom it doesn't write.

@@ -5,6 +5,9 @@
 //! tasks), and after an unknown outcome [`Verb::Probe`] finds what may be there before anything is made again. What is
 //! changed is changed by id to absolute values, which may be repeated.
 //!
+//! Searches have pages (100 contacts, a cursor). A page of strangers says nothing about who is asked for, so the next is
+//! asked for with the cursor, and a person is absent only after the last.
+//!
 //! A person is a contact on a lead of its own, made by one request; a contact found on a lead of somebody else stays
 //! there. What is logged hangs on both, so a contact's id in our terms holds both (`ids`).
 

@@ -9,11 +9,12 @@ use callflume_core::event::Phone;
 use callflume_core::vendor::{Item, Operation, Verb};
 use serde_json::{Value, json};
 
+use super::build::is_look_up;
 use super::fields::{KEY_FIELD, custom};
 use crate::settings::Settings;
 use crate::values::address;
 
-/// Most contacts of one search that are returned: more than are asked for, for one number may have several.
+/// Most contacts on a page of a search: more than are asked for, for one number may have several.
 pub(crate) const SEARCH_RESULTS: usize = 100;
 /// In a contact's fields, everything that tells who it is, but for our key.
 pub(crate) const CONTACT_FIELDS: [&str; 5] = ["id", "lead_id", "name", "emails", "phones"];
@@ -33,14 +34,19 @@ pub(crate) fn body(settings: &Settings, operation: &Operation, items: &[&Item]) 
         .collect();
     let mut fields: Vec<String> = CONTACT_FIELDS.map(ToOwned::to_owned).to_vec();
     fields.extend(custom(settings, KEY_FIELD));
-    json!({
+    let mut body = json!({
         "query": {"type": "and", "queries": [
             {"type": "object_type", "object_type": "contact"},
             {"type": "or", "queries": conditions},
         ]},
         "_fields": {"contact": fields},
         "_limit": SEARCH_RESULTS,
-    })
+    });
+    // The mark of a probe is no cursor.
+    if let (true, Some(cursor)) = (is_look_up(operation.verb), &operation.after) {
+        body["cursor"] = cursor.as_str().into();
+    }
+    body
 }
 
 fn by_key(settings: &Settings, key: &str) -> Option<Value> {

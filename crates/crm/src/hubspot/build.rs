@@ -19,7 +19,7 @@ use crate::values::address;
 /// Contacts per page of a listing.
 const PAGE: usize = 100;
 
-/// Most results of a search, the largest that HubSpot's search guide allows: more than the numbers of one search, for
+/// Most results on a page of a search, the largest that HubSpot's search guide allows: more than the numbers of one search, for
 /// one number may have several contacts, and strangers abroad share its national part.
 const SEARCH_RESULTS: usize = 200;
 
@@ -69,7 +69,10 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
             &CONTACT_PROPERTIES,
             items().filter_map(address),
         ),
-        Verb::SearchByPhone => post(format!("{base}/search"), &search(items())),
+        Verb::SearchByPhone => post(
+            format!("{base}/search"),
+            &search(items(), operation.after.as_deref()),
+        ),
         Verb::UpsertByKey => batch(
             format!("{base}/batch/upsert"),
             items().map(|item| {
@@ -166,7 +169,7 @@ const fn association_to_contact(object: Object) -> Option<u32> {
 /// `IN` rather than one group of filters per number and property: of groups there may be five. Evidence for it is
 /// HubSpot's search guide, not an account that was tried: the operator takes a list `values` and matches a value
 /// exactly; the values of a text property must be in lower case, which digits are.
-fn search<'a>(items: impl Iterator<Item = &'a Item>) -> Value {
+fn search<'a>(items: impl Iterator<Item = &'a Item>, after: Option<&str>) -> Value {
     let numbers: BTreeSet<&str> = items
         .filter_map(|item| item.phone.as_ref())
         .map(national)
@@ -182,7 +185,15 @@ fn search<'a>(items: impl Iterator<Item = &'a Item>) -> Value {
             })
             .collect()
     };
-    json!({"filterGroups": groups, "properties": CONTACT_PROPERTIES, "limit": SEARCH_RESULTS})
+    let mut body = json!({
+        "filterGroups": groups,
+        "properties": CONTACT_PROPERTIES,
+        "limit": SEARCH_RESULTS,
+    });
+    if let Some(mark) = after {
+        body["after"] = mark.into();
+    }
+    body
 }
 
 /// Reads `wanted` of records by a unique property, each value once: HubSpot refuses a batch that names a record twice.

@@ -19,10 +19,7 @@ pub(crate) fn listed(
 ) -> Option<Interpretation> {
     let page = ItemOutcome::Matches(all_found(document)?);
     let mut meaning = whole(operation, AccountSignal::Fine, page);
-    meaning.next_page = document
-        .get("paging")
-        .and_then(|paging| paging.get("next")?.get("after"))
-        .and_then(text);
+    meaning.next_page = next_page(document);
     Some(meaning)
 }
 
@@ -100,19 +97,36 @@ pub(crate) fn searched(
 ) -> Option<Interpretation> {
     let all = all_found(document)?;
     let total = document.get("total").and_then(Value::as_u64).unwrap_or(0);
-    let shared_and_cut = total > all.len() as u64 && operation.items.len() > 1;
+    let before: u64 = operation
+        .after
+        .as_deref()
+        .and_then(|mark| mark.parse().ok())
+        .unwrap_or(0);
+    let next = next_page(document);
+    let cut = next.is_some() || total > before.saturating_add(all.len() as u64);
+    let shared = operation.items.len() > 1;
+    // A page without anybody is the last, whatever it says.
+    let next = next.filter(|_| !shared && !all.is_empty());
     let items = each(operation, &all, |found, item| {
         item.phone
             .as_ref()
             .is_some_and(|phone| found.phones.iter().any(|typed| phone.matches_typed(typed)))
     });
-    Some(answered(AccountSignal::Fine, items, |_| {
-        if shared_and_cut {
-            ItemOutcome::Split
-        } else {
-            ItemOutcome::Matches(Vec::new())
-        }
-    }))
+    let mut meaning = answered(AccountSignal::Fine, items, |_| match &next {
+        Some(_) => ItemOutcome::NotExecuted,
+        None if cut && shared => ItemOutcome::Split,
+        // More than these, but no way on.
+        None if cut && !all.is_empty() => ItemOutcome::Unknown,
+        None => ItemOutcome::Matches(Vec::new()),
+    });
+    let over = meaning.items != [ItemOutcome::NotExecuted];
+    meaning.next_page = next.filter(|_| !over);
+    Some(meaning)
+}
+
+fn next_page(document: &Map<String, Value>) -> Option<String> {
+    let paging = document.get("paging")?;
+    paging.get("next")?.get("after").and_then(text)
 }
 
 /// An error of a batch read by e-mail.

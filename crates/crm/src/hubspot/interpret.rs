@@ -36,8 +36,9 @@
 //! | anything else | refused, CF2101 | fine |
 //!
 //! A search that finds more than a page: those returned are matches; an item with none among them is *split* when it
-//! shared the search, and has no matches when it was alone, for all of the page were strangers with the same local
-//! number.
+//! shared the search, and when it was alone not executed, with the mark of the next page, for all of this one were
+//! strangers with the same local number. A mark that is refused (400, 404, 409, 422 with an envelope) leaves the look-up
+//! unknown.
 //!
 //! A read by e-mail may find a record by a secondary address of it and show it under its primary one, also when that
 //! was asked for as well. A lone address has what was found. Of several, one that is neither in the answer nor named
@@ -204,6 +205,9 @@ fn refused_with(operation: &Operation, status: u16, refusal: Refusal<'_>) -> Int
             refused(operation, ItemOutcome::Matches(Vec::new()))
         }
         (Kind::NotFound, Verb::Probe) => refused(operation, ItemOutcome::Gone),
+        (Kind::NotFound | Kind::Invalid, Verb::SearchByPhone) if operation.after.is_some() => {
+            whole(operation, AccountSignal::Fine, ItemOutcome::Unknown)
+        }
         // No path for a search or listing: the address isn't HubSpot's.
         (Kind::NotFound, Verb::SearchByPhone | Verb::List) => unsure(operation),
         _ => refused(operation, refusal.outcome(status)),

@@ -2,6 +2,10 @@
 //!
 //! Every record that Callflume writes carries its own key in a unique property ([`properties::KEY_PROPERTY`]), so
 //! every write may be resent blindly: an upsert or update repeats itself, a create answers with a conflict.
+//!
+//! Searches by phone have pages (200 contacts, the first 10,000 of them). A page of strangers says nothing about who is
+//! asked for, so the next is asked for, and a person is absent only after the last. Reads by key and by e-mail are batch
+//! reads of unique properties: they answer for each value and have no pages.
 
 mod build;
 mod executed;

@@ -5,7 +5,8 @@
 //!
 //! **Search by phone.** How Pipedrive compares a term with a number that people typed is not published, so the term is what
 //! all usual spellings have in common: the last four digits. Whoever was found is compared in full, digit by digit. One in
-//! ten thousand numbers ends alike; a page holds 500, enough for five million persons. Numbers typed in pairs (`56 78`) are
+//! ten thousand numbers ends alike; a page holds 500, enough for five million persons, and after a page of strangers the
+//! next is asked for. Numbers typed in pairs (`56 78`) are
 //! found only if Pipedrive compares digits; a cache warmed from the listing knows them in any case.
 
 use callflume_core::effect::Object;
@@ -32,8 +33,9 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
 /// The request for an operation, or why its item can't be sent.
 pub(crate) fn planned(settings: &Settings, operation: &Operation) -> Result<HttpRequest, Obstacle> {
     let object = operation.object;
+    let after = operation.after.as_deref();
     if operation.verb == Verb::List {
-        return list(settings, object, operation.after.as_deref());
+        return list(settings, object, after);
     }
     let item = operation
         .items
@@ -50,11 +52,11 @@ pub(crate) fn planned(settings: &Settings, operation: &Operation) -> Result<Http
         Verb::UpdateByKey => Err(Obstacle::Item("Pipedrive updates records by their id only")),
         Verb::ReadByKey => {
             custom_key(settings, CONTACT_KEY)?;
-            Ok(search(&item.key, "custom_fields", true))
+            Ok(search(&item.key, "custom_fields", true, after))
         }
         Verb::ReadByEmail => {
             let address = address(item).ok_or(Obstacle::Item("the item has no e-mail address"))?;
-            Ok(search(&address, "email", true))
+            Ok(search(&address, "email", true, after))
         }
         Verb::SearchByPhone => {
             let phone = item
@@ -67,6 +69,7 @@ pub(crate) fn planned(settings: &Settings, operation: &Operation) -> Result<Http
                 number.get(start..).unwrap_or(number),
                 "phone",
                 false,
+                after,
             ))
         }
         Verb::UpsertByKey | Verb::Create => {
@@ -75,7 +78,7 @@ pub(crate) fn planned(settings: &Settings, operation: &Operation) -> Result<Http
         }
         Verb::UpdateById => update(settings, object, item),
         Verb::Probe => probe(settings, object, item),
-        Verb::List => list(settings, object, operation.after.as_deref()),
+        Verb::List => list(settings, object, after),
     }
 }
 
@@ -128,12 +131,17 @@ fn list(settings: &Settings, object: Object, after: Option<&str>) -> Result<Http
         )));
     }
     let custom = with_custom_field(settings, object)?;
-    let cursor = after
-        .map(|cursor| format!("&cursor={}", percent_encoded(cursor)))
-        .unwrap_or_default();
     Ok(get(format!(
-        "{path}?sort_by=id&sort_direction=asc&limit={PAGE}{custom}{cursor}"
+        "{path}?sort_by=id&sort_direction=asc&limit={PAGE}{custom}{}",
+        page_after(after)
     )))
+}
+
+/// The page after this mark, in the newer version's words.
+fn page_after(after: Option<&str>) -> String {
+    after
+        .map(|cursor| format!("&cursor={}", percent_encoded(cursor)))
+        .unwrap_or_default()
 }
 
 /// Of custom fields only our key is asked for.
@@ -147,11 +155,12 @@ fn with_custom_field(settings: &Settings, object: Object) -> Result<String, Obst
     Ok(format!("&custom_fields={}", percent_encoded(key)))
 }
 
-fn search(term: &str, fields: &str, exact: bool) -> HttpRequest {
+fn search(term: &str, fields: &str, exact: bool, after: Option<&str>) -> HttpRequest {
     get(format!(
-        "{}/search?term={}&fields={fields}&exact_match={exact}&limit={PAGE}",
+        "{}/search?term={}&fields={fields}&exact_match={exact}&limit={PAGE}{}",
         records(Object::Contact),
-        percent_encoded(term)
+        percent_encoded(term),
+        page_after(after)
     ))
 }
 

@@ -19,7 +19,7 @@ use crate::values::{address, names_in};
 /// are more than one page shows.
 pub(crate) const PROBE_REACH_MS: i64 = 15 * 60_000;
 
-/// The outcome of a read or write, and the next page's mark.
+/// The outcome of a read or write, and the next page's mark: of a listing, and of a look-up that isn't over.
 pub(crate) struct Success {
     pub(crate) outcome: ItemOutcome,
     pub(crate) next: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) fn read(
             only(written(operation.verb, document)?)
         }
         Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone => {
-            only(searched(operation.verb, item?, document)?)
+            searched(operation.verb, item?, document)
         }
         Verb::Probe => {
             let page = Page::of(operation.object, document)?;
@@ -74,7 +74,9 @@ fn written(verb: Verb, document: &Map<String, Value>) -> Option<ItemOutcome> {
     Some(ItemOutcome::Done { crm_id })
 }
 
-fn searched(verb: Verb, item: &Item, document: &Map<String, Value>) -> Option<ItemOutcome> {
+/// Who of a page is asked for. A page of strangers that isn't the last says nothing: the next one may. One without
+/// anybody is the last, whatever it says.
+fn searched(verb: Verb, item: &Item, document: &Map<String, Value>) -> Option<Success> {
     let items = document.get("data")?.get("items")?.as_array()?;
     let found: Option<Vec<Found>> = items.iter().map(|entry| hit(verb, item, entry)).collect();
     let mut found = found?;
@@ -87,11 +89,12 @@ fn searched(verb: Verb, item: &Item, document: &Map<String, Value>) -> Option<It
             .as_ref()
             .is_some_and(|phone| found.phones.iter().any(|typed| phone.matches_typed(typed))),
     });
-    // A page of strangers that isn't the last says nothing.
-    if found.is_empty() && all > 0 && cursor(document).is_some() {
-        return Some(ItemOutcome::Unknown);
-    }
-    Some(ItemOutcome::Matches(found))
+    let next = cursor(document).filter(|_| found.is_empty() && all > 0);
+    let outcome = match next {
+        Some(_) => ItemOutcome::NotExecuted,
+        None => ItemOutcome::Matches(found),
+    };
+    Some(Success { outcome, next })
 }
 
 /// One person of a search's answer. What the answer leaves out is taken as what was asked for: the search compares exactly.

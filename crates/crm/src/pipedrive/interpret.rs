@@ -9,12 +9,13 @@
 //! | nothing left this process | failing | not executed |
 //! | sent, no whole answer | failing | write: unknown; read: not executed |
 //! | 200, 201 with `success`, of a write | fine | done; gone if it is a deleted record that was updated |
-//! | 200 with `success`, of a look-up | fine | matches; *unknown* if a page of strangers isn't the last |
+//! | 200 with `success`, of a look-up | fine | matches; if a page of strangers isn't the last, not executed, with the mark of the next |
 //! | 200 with `success`, of a probe | fine | done; gone if the page is the last, or the newest persons reach back 15 min; else unknown |
 //! | 200, 201 with `success: false` | as the `errorCode` it names, else as 400 | same |
 //! | 200, 201 that can't be read | failing | write: unknown; read: not executed |
 //! | 400, 422 naming one of our custom fields | scope missing | not executed |
 //! | 400, 422 of a creation, the person isn't there | fine | gone |
+//! | 400, 404, 410, 422 of a look-up's further page: its mark is good no more | fine | unknown |
 //! | 400, 413, 414, 422 else | fine | refused, CF2101 |
 //! | 404, 410 of a creation or update, of a probe by parent | fine | gone |
 //! | 404, 410 of a look-up, a listing, a probe of all | failing | not executed |
@@ -216,6 +217,9 @@ fn refusal_of(
         {
             Meaning::fine(ItemOutcome::Gone)
         }
+        (400 | 404 | 410 | 422, Some(_)) if goes_on(operation) => {
+            Meaning::fine(ItemOutcome::Unknown)
+        }
         (400 | 422, Some(said)) => Meaning::fine(refused(said.reason(status))),
         (413 | 414, said) => Meaning::fine(refused(
             said.map_or_else(|| bare_reason(status), |said| said.reason(status)),
@@ -226,6 +230,11 @@ fn refusal_of(
         (409, Some(_)) if !reads(verb) => Meaning::fine(ItemOutcome::Conflict { existing: None }),
         _ => unsure(verb),
     }
+}
+
+/// Whether an operation asks for a further page of a look-up.
+const fn goes_on(operation: &Operation) -> bool {
+    searches(operation.verb, operation.object) && operation.after.is_some()
 }
 
 /// Whether an operation looks for a record among those of its contact.

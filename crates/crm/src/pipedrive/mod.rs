@@ -13,6 +13,9 @@
 //! | note | note, v1 | the last line of its content | the person's notes | 10, 10, 20 |
 //! | deal | deal, v2 | the custom field `deal_key` | the person's deals | 5, 5, 10 |
 //!
+//! **Searches have pages** (500 persons, a cursor). One of strangers says nothing about who is asked for, so the next is
+//! asked for with the cursor, for another 20 tokens, and a person is absent only after the last.
+//!
 //! **A call costs 5 tokens.** Pipedrive's own way is an activity (5), turned into a call log (10) with a note (10): after
 //! a search (20) and a new person (5) that is 50 tokens a call. A call log adds outcome, seconds and numbers in fields of
 //! their own, but can be neither searched nor changed, and lists its owner's calls only. An activity's note says the same,

@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | read by key, probe | `GET /query`, `<key field> IN (…)` | 150 |
 //! | read by e-mail | `GET /query`, `Email IN (…)` | 80 |
-//! | search by phone | `GET /query`, `Phone LIKE … OR MobilePhone LIKE …` | 50 |
+//! | search by phone | `GET /query`, `Phone LIKE … OR MobilePhone LIKE …`, ordered by id; a further page after an id | 50 |
 //! | upsert by key | `PATCH /composite/sobjects/<kind>/<key field>`: found by the key, or made | 200 |
 //! | create | `POST /composite/sobjects`: made, or refused because the key is taken | 200 |
 //! | update by id | `PATCH /composite/sobjects` | 200 |
@@ -142,12 +142,17 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
                 .iter()
                 .map(|it| format!("Phone LIKE '{it}' OR MobilePhone LIKE '{it}'"))
                 .collect();
-            read((!conditions.is_empty()).then(|| conditions.join(" OR ")))
+            // In an order, so that a page after this one can be asked for.
+            read((!conditions.is_empty()).then(|| {
+                let any = conditions.join(" OR ");
+                let condition = page_after(operation)
+                    .map_or_else(|| any.clone(), |it| format!("({any}) AND {it}"));
+                format!("{condition} ORDER BY Id")
+            }))
         }
         Verb::List => {
-            let after = operation.after.as_deref().filter(|mark| is_id(mark));
-            let condition = after
-                .map(|mark| format!(" WHERE Id > {}", literal(mark)))
+            let condition = page_after(operation)
+                .map(|it| format!(" WHERE {it}"))
                 .unwrap_or_default();
             get(path(
                 &base,
@@ -209,6 +214,12 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
             send(Method::Post, format!("{base}/composite"), to_bytes(&body))
         }
     }
+}
+
+/// The condition of the page after an operation's mark: the last id of the page before.
+fn page_after(operation: &Operation) -> Option<String> {
+    let mark = operation.after.as_deref().filter(|mark| is_id(mark))?;
+    Some(format!("Id > {}", literal(mark)))
 }
 
 /// How a part of a composite request is named in its answer.

@@ -36,13 +36,35 @@ impl Page {
 
     /// For a listing: everybody on the page, and where the next one starts.
     pub(crate) fn listed(self) -> (ItemOutcome, Option<String>) {
-        let last = self.found.last().map(|found| found.crm_id.clone());
-        let next = last.filter(|_| self.more);
+        let next = self.next();
         (ItemOutcome::Matches(self.found), next)
     }
 
-    /// The outcomes of the items that were asked for.
-    pub(crate) fn outcomes(&self, verb: Verb, items: &[&Item]) -> Vec<ItemOutcome> {
+    /// The mark of the page after this one.
+    fn next(&self) -> Option<String> {
+        let last = self.found.last().map(|found| found.crm_id.clone());
+        last.filter(|_| self.more)
+    }
+
+    /// The outcomes of the items that were asked for, and where a search of one number goes on.
+    pub(crate) fn looked_up(
+        &self,
+        verb: Verb,
+        items: &[&Item],
+    ) -> (Vec<ItemOutcome>, Option<String>) {
+        let outcomes = self.outcomes(verb, items);
+        // Only a search finds strangers. A page without anybody is the last, whatever it says.
+        match (verb, outcomes.as_slice(), self.next()) {
+            (Verb::SearchByPhone, [ItemOutcome::Matches(found)], Some(next))
+                if found.is_empty() =>
+            {
+                (vec![ItemOutcome::NotExecuted], Some(next))
+            }
+            _ => (outcomes, None),
+        }
+    }
+
+    fn outcomes(&self, verb: Verb, items: &[&Item]) -> Vec<ItemOutcome> {
         let alone = items.len() == 1;
         let is_for = |found: &Found, item: &Item| match verb {
             Verb::SearchByPhone => item

@@ -26,8 +26,8 @@
 //!
 //! **Queries**: a lone key or address has all that was found; of several, each has those whose value is its own, in any
 //! case; a number has those who have it. An item with none is absent if the page holds everything and everybody on it was
-//! somebody's; else it is *split* when it shared the query, and absent when it was alone, for a whole page of strangers
-//! has the same last digits. A record in the recycle bin, such as one that was merged into another, is never found.
+//! somebody's; else it is *split* when it shared the query. Alone with a whole page of strangers, who have the same last
+//! digits, it is not executed, with the mark of the next page. A record in the recycle bin, such as one that was merged into another, is never found.
 
 use callflume_core::vendor::{
     AccountSignal, Answer, Interpretation, Item, ItemOutcome, Operation, Verb,
@@ -226,7 +226,7 @@ impl Asked<'_> {
                 let (outcome, next_page) = page.listed();
                 (vec![outcome], next_page)
             } else {
-                (page.outcomes(verb, self.items), None)
+                page.looked_up(verb, self.items)
             };
             return Some(Interpretation {
                 account: AccountSignal::Fine,

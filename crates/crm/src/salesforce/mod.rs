@@ -21,6 +21,10 @@
 //! transcripts, 0.9 sentiments and recordings, 1.17 updates of the person) needs at most one request of its own, the
 //! call's, when nothing waits with it.
 //!
+//! **A search by phone has pages** of 2,000 contacts in the order of their ids. One of strangers says nothing about who is
+//! asked for, so those after its last id are asked for, and a person is absent only after the last page. What is read by key
+//! or e-mail address alone is all the person's, so there is nothing to look for on a further page.
+//!
 //! Never: a description replaced by an update without text, an instant or length that isn't given, a value in a refusal's
 //! reason, an id that isn't one of Salesforce's in a query or address.
 

@@ -1,10 +1,13 @@
 //! Look-ups of several people: who was found for whom.
 
 use callflume_core::effect::Object;
-use callflume_core::vendor::{ItemOutcome, Method, Operation, Verb};
+use callflume_core::vendor::{AccountSignal, ItemOutcome, Method, Operation, Vendor, Verb};
 use serde_json::{Value, json};
 
-use crate::support::{meaning, operation, sent, shown_items};
+use crate::schema::faults;
+use crate::support::{close, meaning, operation, sent, shown_items};
+
+const LOOK_UPS: [Verb; 3] = [Verb::ReadByKey, Verb::ReadByEmail, Verb::SearchByPhone];
 
 fn conditions(operation: &Operation) -> Vec<(String, String)> {
     let (method, path, body) = sent(operation);
@@ -152,4 +155,95 @@ fn all_contacts_are_listed_page_by_page_as_far_as_close_skips() {
         (shown_items(&too_far), too_far.next_page),
         (vec!["matches".to_owned()], None)
     );
+}
+
+#[test]
+fn a_page_of_strangers_has_the_next_one_asked_for_and_only_the_last_says_that_nobody_is_there() {
+    let contact = |n: u64, phone: &str, email: &str, key: &str| {
+        json!({"id": format!("cont_{n}"), "lead_id": "lead_5", "phones": [{"phone": phone}],
+            "emails": [{"email": email}], "custom.cf_key": key})
+    };
+    let stranger = contact(1, "+442025550101", "b@example.org", "k-9");
+    let person = contact(2, "202 555 0101", "P1@example.org", "k-1");
+    let mut without_lead = stranger.clone();
+    without_lead["lead_id"] = Value::Null;
+    for verb in LOOK_UPS {
+        for after in [None, Some("n1")] {
+            for (people, cursor, expect, next) in [
+                (&[&stranger][..], json!("n2"), "not executed", Some("n2")),
+                (&[&without_lead], json!("n2"), "not executed", Some("n2")),
+                (&[&stranger], json!(null), "matches", None),
+                (
+                    &[&stranger, &person],
+                    json!("n2"),
+                    "matches lead_5/cont_2",
+                    None,
+                ),
+                (&[&person], json!(null), "matches lead_5/cont_2", None),
+                // One without anybody is the last, whatever it says.
+                (&[], json!("n2"), "matches", None),
+                (&[], json!(null), "matches", None),
+            ] {
+                let mut asked = operation(verb, Object::Contact, 1);
+                asked.after = after.map(ToOwned::to_owned);
+                let page = json!({"data": people, "cursor": cursor});
+                let answered = meaning(&asked, 200, &page);
+                let case = format!("{verb:?} {after:?} {} {cursor}", people.len());
+                assert_eq!(shown_items(&answered), [expect], "{case}");
+                assert_eq!(answered.next_page.as_deref(), next, "{case}");
+                assert_eq!(answered.account, AccountSignal::Fine, "{case}");
+            }
+        }
+        // A mark that can't be sent back is no page that could be read.
+        let page = json!({"data": [stranger], "cursor": 7});
+        let answered = meaning(&operation(verb, Object::Contact, 1), 200, &page);
+        assert_eq!(answered.account, AccountSignal::Failing);
+        assert_eq!(shown_items(&answered), ["not executed"]);
+        // Several go apart before anybody goes on.
+        let page = json!({"data": [person], "cursor": "n2"});
+        let answered = meaning(&operation(verb, Object::Contact, 2), 200, &page);
+        assert_eq!(shown_items(&answered), ["matches lead_5/cont_2", "split"]);
+        assert_eq!(answered.next_page, None);
+    }
+}
+
+#[test]
+fn the_next_page_is_the_same_search_with_its_cursor() {
+    for verb in LOOK_UPS {
+        let mut asked = operation(verb, Object::Contact, 1);
+        let (_, _, mut expect) = sent(&asked);
+        assert_eq!(expect.get("cursor"), None);
+        expect["cursor"] = "a+b=".into();
+        asked.after = Some("a+b=".into());
+        assert_eq!(sent(&asked).2, expect, "{verb:?}");
+        assert_eq!(faults(&close().request(&asked)), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_cursor_that_is_good_no_more_leaves_the_look_up_unknown_and_never_refused() {
+    for verb in LOOK_UPS {
+        for (status, first, further) in [
+            (400, "refused", "unknown"),
+            (404, "not executed", "unknown"),
+            (410, "not executed", "unknown"),
+            (422, "refused", "unknown"),
+            // What isn't about the cursor is what it always is.
+            (401, "not executed", "not executed"),
+            (429, "not executed", "not executed"),
+            (500, "not executed", "not executed"),
+        ] {
+            for (after, expect) in [(None, first), (Some("n2"), further)] {
+                let mut asked = operation(verb, Object::Contact, 1);
+                asked.after = after.map(ToOwned::to_owned);
+                let answered = meaning(&asked, status, &json!({"error": "No such cursor."}));
+                let outcome = &shown_items(&answered)[0];
+                assert!(
+                    outcome.starts_with(expect),
+                    "{verb:?} {status} {after:?}: {outcome}"
+                );
+                assert_eq!(answered.next_page, None);
+            }
+        }
+    }
 }

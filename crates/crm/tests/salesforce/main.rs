@@ -6,6 +6,7 @@ mod bulk;
 mod bulk_side;
 mod bundle;
 mod fixtures;
+mod pages;
 mod reference;
 mod requests;
 mod schema;

@@ -337,13 +337,13 @@ fn look_ups_and_listings() {
         (
             operation(Verb::SearchByPhone, Object::Contact, 1),
             format!(
-                "{FROM} WHERE Phone LIKE '%5%5%5%0%1%0%1%' OR MobilePhone LIKE '%5%5%5%0%1%0%1%' LIMIT 2000"
+                "{FROM} WHERE Phone LIKE '%5%5%5%0%1%0%1%' OR MobilePhone LIKE '%5%5%5%0%1%0%1%' ORDER BY Id LIMIT 2000"
             ),
         ),
         (
             abroad,
             format!(
-                "{FROM} WHERE Phone LIKE '%0%9%0%0%1%2%3%' OR MobilePhone LIKE '%0%9%0%0%1%2%3%' LIMIT 2000"
+                "{FROM} WHERE Phone LIKE '%0%9%0%0%1%2%3%' OR MobilePhone LIKE '%0%9%0%0%1%2%3%' ORDER BY Id LIMIT 2000"
             ),
         ),
         (
