@@ -1,5 +1,8 @@
 //! Which CRM record a contact is: cache → our own key → e-mail → phone search → create with our key.
 //!
+//! Where nothing is unique the look by our key is left out unless the publisher names the key (`key_tells_more`): a search
+//! for what is searched for anyway.
+//!
 //! Invariants: one look-up or creation per contact at a time; two ways of naming one person (key and phone, say) are
 //! resolved one after the other, so that the second finds what the first created. A contact found without our key
 //! gets it, in passing.
@@ -11,7 +14,7 @@ use super::{ContactWrite, Dispatcher};
 use crate::card::{Card, News};
 use crate::codes;
 use crate::effect::{Effect, Object};
-use crate::event::Event;
+use crate::event::{ContactRef, Event};
 use crate::lane::Lane;
 use crate::plan::contact_base_fields;
 use crate::record::{ContactRecord, EffectState, SCHEMA};
@@ -76,10 +79,14 @@ impl Dispatcher {
         };
         let (step, verb) = match step {
             Step::Origin if begun.is_some() => (Step::Origin, Verb::Probe),
-            Step::Origin | Step::Key => (Step::Key, Verb::ReadByKey),
-            Step::Email if email.is_some() => (Step::Email, Verb::ReadByEmail),
-            Step::Email | Step::Phone if phone.is_some() => (Step::Phone, Verb::SearchByPhone),
-            Step::Email | Step::Phone => {
+            Step::Origin | Step::Key if self.key_tells_more(&reference) => {
+                (Step::Key, Verb::ReadByKey)
+            }
+            Step::Origin | Step::Key | Step::Email if email.is_some() => {
+                (Step::Email, Verb::ReadByEmail)
+            }
+            _ if phone.is_some() => (Step::Phone, Verb::SearchByPhone),
+            _ => {
                 self.set_resolution(contact, Resolution::Absent);
                 self.changed.insert(contact.to_owned());
                 return;
@@ -108,6 +115,14 @@ impl Dispatcher {
             None,
         );
         self.hold_until(now, job, not_before);
+    }
+
+    /// Whether a look by our key may find somebody whom e-mail address and phone number don't. Where nothing is unique
+    /// (class B) it is a search of its own, as dear as theirs, and a key that the publisher doesn't name is made of one of
+    /// them. Elsewhere it is a read that many share, and sure.
+    fn key_tells_more(&self, reference: &ContactRef) -> bool {
+        let named = reference.key.as_deref().is_some_and(|key| !key.is_empty());
+        named || !self.needs_probe(Verb::UpsertByKey, Object::Contact)
     }
 
     pub(super) fn looked_up(

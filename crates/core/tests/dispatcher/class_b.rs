@@ -56,7 +56,6 @@ fn what_is_new_is_created_without_a_look_and_changed_by_its_id() {
     assert_eq!(
         verbs(&world),
         [
-            (Verb::ReadByKey, Object::Contact),
             (Verb::SearchByPhone, Object::Contact),
             (Verb::UpsertByKey, Object::Contact),
             (Verb::Create, Object::Call),

@@ -7,7 +7,7 @@ use callflume_core::lane::Lane;
 use callflume_core::vendor::{AccountSignal, ItemOutcome, Verb};
 use serde_json::json;
 
-use crate::crm::{phone, whole};
+use crate::crm::{SEARCH_LAG_MS, phone, whole};
 use crate::events::{call_ended, event_of};
 use crate::world::{Fate, World};
 
@@ -67,6 +67,126 @@ fn a_person_the_customer_typed_in_is_found_by_email_and_by_phone() {
         world.run_for(5_000);
         assert_eq!(world.crm.people.len(), 1);
         assert!(world.crm.people[&id].own_key.is_some());
+    }
+}
+
+fn of_class(class_b: bool) -> World {
+    if class_b {
+        World::class_b()
+    } else {
+        World::usual()
+    }
+}
+
+/// The look-ups so far, in order.
+fn look_ups(world: &World) -> Vec<Verb> {
+    let executed = world.crm.executed.iter().map(|(_, op)| op.verb);
+    executed
+        .filter(|verb| {
+            matches!(
+                verb,
+                Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn where_nothing_is_unique_our_key_is_looked_for_only_if_the_publisher_names_it() {
+    use Verb::{ReadByEmail, ReadByKey, SearchByPhone};
+    let (number, address) = (phone(1), "ada@example.com");
+    for (class_b, key, phone, email, expect) in [
+        (false, None, true, false, &[ReadByKey, SearchByPhone][..]),
+        (false, None, false, true, &[ReadByKey, ReadByEmail]),
+        (
+            false,
+            None,
+            true,
+            true,
+            &[ReadByKey, ReadByEmail, SearchByPhone],
+        ),
+        (false, Some("p7"), false, false, &[ReadByKey]),
+        (
+            false,
+            Some("p7"),
+            true,
+            true,
+            &[ReadByKey, ReadByEmail, SearchByPhone],
+        ),
+        (true, None, true, false, &[SearchByPhone]),
+        (true, None, false, true, &[ReadByEmail]),
+        (true, None, true, true, &[ReadByEmail, SearchByPhone]),
+        // An empty key names nobody.
+        (true, Some(""), true, true, &[ReadByEmail, SearchByPhone]),
+        (true, Some("p7"), false, false, &[ReadByKey]),
+        (true, Some("p7"), true, false, &[ReadByKey, SearchByPhone]),
+        (
+            true,
+            Some("p7"),
+            true,
+            true,
+            &[ReadByKey, ReadByEmail, SearchByPhone],
+        ),
+    ] {
+        let who = named(key, phone.then_some(&number), email.then_some(address));
+        let mut world = of_class(class_b);
+        world.publish(Lane::Op, &event_of("call_started", "c1", who, 0, json!({})));
+        world.run_until_settled();
+        let case = format!("class B: {class_b}, {key:?} {phone} {email}");
+        assert_eq!(look_ups(&world), expect, "{case}");
+        assert_eq!(world.crm.people.len(), 1, "{case}");
+    }
+}
+
+#[test]
+fn whoever_was_made_under_a_derived_key_is_found_without_it_by_number_or_address() {
+    for (phone, email) in [(true, false), (false, true), (true, true)] {
+        let number = crate::crm::phone(1);
+        let who = named(
+            None,
+            phone.then_some(&number),
+            email.then_some("ada@example.com"),
+        );
+        let mut world = World::class_b();
+        let publish = |world: &mut World, call: &str| {
+            let event = event_of("call_started", call, who.clone(), 0, json!({}));
+            world.publish(Lane::Op, &event);
+            world.run_until_settled();
+        };
+        publish(&mut world, "c1");
+        world.run_for(SEARCH_LAG_MS);
+        // All that Callflume remembers is lost; the CRM is not.
+        world.crash(false);
+        world.ledger.clear();
+        world.contacts.clear();
+        world.aliases.clear();
+        world.take_over();
+        publish(&mut world, "c2");
+        assert_eq!(world.crm.people.len(), 1, "{phone} {email}");
+        assert!(!look_ups(&world).contains(&Verb::ReadByKey));
+    }
+}
+
+#[test]
+fn by_a_number_that_people_have_changed_since_only_a_unique_key_still_finds() {
+    for (class_b, key, expect) in [
+        (false, None, 1),
+        (false, Some("p7"), 1),
+        (true, None, 2),
+        (true, Some("p7"), 1),
+    ] {
+        let mut world = of_class(class_b);
+        let number = phone(1);
+        let who = named(key, Some(&number), None);
+        let id = world.crm.add_person(Some(&phone(2)), None);
+        world.crm.people.get_mut(&id).unwrap().own_key = who.own_key();
+        world.publish(Lane::Op, &event_of("call_started", "c1", who, 0, json!({})));
+        world.run_until_settled();
+        assert_eq!(
+            world.crm.people.len(),
+            expect,
+            "class B: {class_b}, {key:?}"
+        );
     }
 }
 
