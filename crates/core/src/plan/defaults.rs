@@ -16,7 +16,7 @@ use crate::time::WallTime;
 /// | `caller_identified` | contact fields |
 /// | `call_ended` | contact exists (with `properties`), call record |
 /// | `call_transferred` | task for whoever takes the call |
-/// | `deal_stage_changed` | deal with its stage |
+/// | `deal_stage_changed` | deal with its stage, and when: a CRM whose deals need a date takes that of a new one from it |
 /// | `task_created` | task |
 /// | `opted_out` | contact marked |
 /// | `contact_enriched`, `analytics_rolled_up` | contact fields |
@@ -66,6 +66,7 @@ pub fn default_effects(event: &Event) -> Result<Vec<Effect>, BadEvent> {
             let stage = body.text("stage")?.ok_or_else(|| body.missing("stage"))?;
             let mut fields = body.properties()?;
             fields.insert(Field::Stage, Value::Text(stage));
+            fields.insert(Field::At, Value::At(event.at));
             body.put_text(&mut fields, "pipeline", Field::Pipeline)?;
             body.put_text(&mut fields, "title", Field::Title)?;
             body.put_text(&mut fields, "amount", Field::Amount)?;

@@ -1,14 +1,16 @@
 //! Kinds an account maps itself, and configuration that changes while it runs.
 
 use callflume_core::codes;
-use callflume_core::effect::{Object, Value};
+use callflume_core::effect::{Field, Object, Value};
 use callflume_core::lane::Lane;
 use callflume_core::plan::Planner;
+use callflume_core::time::WallTime;
+use callflume_core::vendor::Verb;
 use serde_json::json;
 
 use crate::crm::{phone, windows};
 use crate::events::event;
-use crate::world::{World, config};
+use crate::world::{START_MS, World, config};
 
 const SCORED: &str = r#"
 [[mapping.lead_scored]]
@@ -53,12 +55,49 @@ fn a_kind_of_the_accounts_own_writes_what_its_templates_say() {
         call.fields.get("sentiment"),
         Some(&Value::Text("positive".into()))
     );
-    let started = callflume_core::time::WallTime(1_795_607_000_000);
+    let started = WallTime(1_795_607_000_000);
     assert_eq!(
         call.fields.get("at"),
         Some(&Value::At(started)),
         "an update sets only what it names"
     );
+}
+
+#[test]
+fn a_deal_says_when_its_event_happened_and_each_change_its_own_instant() {
+    for class_b in [false, true] {
+        let mut world = if class_b {
+            World::class_b()
+        } else {
+            World::usual()
+        };
+        for (n, stage) in ["open", "won"].into_iter().enumerate() {
+            let at_ms = 86_400_000 * n as i64;
+            let body = json!({"stage": stage});
+            let changed = event("deal_stage_changed", "c1", &phone(1), at_ms, body);
+            world.publish(Lane::Op, &changed);
+            world.run_until_settled();
+        }
+        let writes = world.crm.executed.iter().map(|(_, operation)| operation);
+        let written: Vec<(Verb, Option<&Value>)> = writes
+            .filter(|operation| operation.object == Object::Deal && operation.verb != Verb::Probe)
+            .map(|operation| (operation.verb, operation.items[0].fields.get(&Field::At)))
+            .collect();
+        let update = if class_b {
+            Verb::UpdateById
+        } else {
+            Verb::UpdateByKey
+        };
+        let at = |ms: i64| Value::At(WallTime(START_MS + ms));
+        // Told apart by the verb: a CRM that dates deals does so when they are made.
+        assert_eq!(
+            written,
+            [
+                (Verb::Create, Some(&at(0))),
+                (update, Some(&at(86_400_000)))
+            ]
+        );
+    }
 }
 
 #[test]

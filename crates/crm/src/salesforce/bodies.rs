@@ -22,7 +22,7 @@ use crate::pipedrive::instants::{date_and_time, spelled};
 use crate::settings::Settings;
 use crate::values::plain;
 
-/// When a deal of which nobody said so closes.
+/// When a deal closes of which a mapping says no `at`: one of `deal_stage_changed` has its event's day.
 pub const CLOSE_DATE: &str = "2099-12-31";
 
 /// Longest names, characters (Object Reference).
