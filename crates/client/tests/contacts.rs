@@ -6,7 +6,7 @@ use callflume_client::{ConnectError, ContactSettings, Contacts, Lookup, LookupSe
 use callflume_core::account::AccountId;
 use callflume_core::card::News;
 use callflume_core::codes;
-use callflume_core::lookup::{self, LookupAsk, wanted};
+use callflume_core::lookup::{self, LookupAsk, UnreadNumbers, wanted};
 use callflume_core::record::{ContactRecord, SCHEMA};
 use callflume_core::time::WallTime;
 use callflume_jetstream::provision::{self, ProvisionSettings};
@@ -116,7 +116,7 @@ async fn a_day_of_known_callers_asks_nobody() {
             .unwrap();
     }
     bucket
-        .write_warmed(&acme, lookup::PHONE, WallTime(6))
+        .write_warmed(&acme, lookup::PHONE, WallTime(6), &UnreadNumbers::default())
         .await
         .unwrap();
     let voice = voice(&server).await.unwrap();

@@ -4,6 +4,8 @@
 //! An answer never waits for a CRM: what isn't known is [`LookupReply::Unknown`] at once, and the account's owner is told
 //! to look it up ([`wanted`]). Bodies are JSON. What isn't known is ignored. Error texts never repeat a value.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountId;
@@ -24,6 +26,48 @@ pub const ABSENT_S: u64 = 900;
 /// How long a reading of all contacts (`cache warm`) is believed, seconds: until then whoever it did not find is absent as of
 /// its beginning.
 pub const WARMED_S: u64 = 24 * 3_600;
+
+/// Numbers in the CRM that can't be read as a whole, for want of a country: whoever has one of them was not found by it when all
+/// contacts were read, and so isn't absent for that.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnreadNumbers(BTreeSet<String>);
+
+impl std::fmt::Debug for UnreadNumbers {
+    /// How many, never which.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UnreadNumbers({})", self.0.len())
+    }
+}
+
+impl UnreadNumbers {
+    /// Most that are remembered: some 15 KB. An account with more wants a `default_country`, or has phones nobody can look up.
+    pub const MAX: usize = 1_000;
+
+    /// Takes a number in, as it was typed; `false` when there are too many. What is nobody's number (`n/a`) is left out: no
+    /// look-up finds it either.
+    pub fn take(&mut self, typed: &str) -> bool {
+        if let Some(tail) = Phone::typed_tail(typed)
+            && self.0.len() <= Self::MAX
+        {
+            self.0.insert(tail);
+        }
+        self.0.len() <= Self::MAX
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of them may be this number.
+    pub fn may_be(&self, phone: &Phone) -> bool {
+        let digits = phone.as_str();
+        let ends = (1..digits.len()).filter_map(|from| digits.get(from..));
+        ends.take_while(|_| !self.is_empty())
+            .any(|end| self.0.contains(end))
+    }
+}
 
 /// Where the owner of an account hears what to look up. The body is a [`LookupAsk`]; there is no answer.
 pub fn wanted(account: &AccountId) -> String {
@@ -297,6 +341,29 @@ mod tests {
             assert_eq!(serde_json::from_str::<LookupReply>(json).unwrap(), reply);
             assert!(!format!("{reply:?}").contains("Mira"));
         }
+    }
+
+    #[test]
+    fn whoever_may_have_a_number_that_was_not_read_is_told_apart() {
+        let mut unread = UnreadNumbers::default();
+        for typed in ["555-0143", "07700 900123", "n/a", "x9", ""] {
+            assert!(unread.take(typed));
+        }
+        for (phone, may_be) in [
+            ("+12025550143", true),
+            ("+13035550143", true),
+            ("+447700900123", true),
+            ("+12025550144", false),
+            ("+4477009001230", false),
+        ] {
+            let phone = Phone::parse(phone).unwrap();
+            assert_eq!(unread.may_be(&phone), may_be, "{phone:?}");
+        }
+        assert_eq!(format!("{unread:?}"), "UnreadNumbers(2)");
+        let json = serde_json::to_string(&unread).unwrap();
+        assert_eq!(json, r#"["5550143","7700900123"]"#);
+        let many = (0..=UnreadNumbers::MAX).all(|number| unread.take(&format!("9{number:06}")));
+        assert!(!many);
     }
 
     #[test]

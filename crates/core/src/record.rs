@@ -13,6 +13,7 @@ use crate::card::Card;
 use crate::codes::Code;
 use crate::effect::Object;
 use crate::lane::Lane;
+use crate::lookup::UnreadNumbers;
 use crate::time::{BrokerTime, WallTime};
 use crate::vendor::Verb;
 
@@ -236,6 +237,9 @@ pub struct AliasRecord {
     /// The contact's open deal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deal: Option<String>,
+    /// Of the record that says that all contacts were read ([`key::warmed`]): for whose numbers that doesn't hold.
+    #[serde(default, skip_serializing_if = "UnreadNumbers::is_empty")]
+    pub unread: UnreadNumbers,
 }
 
 impl AliasRecord {
@@ -247,6 +251,7 @@ impl AliasRecord {
             absent_at: None,
             card: contact.card.clone(),
             deal: contact.deal.clone(),
+            unread: UnreadNumbers::default(),
         }
     }
 
@@ -258,6 +263,7 @@ impl AliasRecord {
             absent_at: Some(at),
             card: Card::default(),
             deal: None,
+            unread: UnreadNumbers::default(),
         }
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use callflume_core::account::AccountId;
 use callflume_core::card::News;
-use callflume_core::lookup::{ABSENT_S, WARMED_S};
+use callflume_core::lookup::{ABSENT_S, UnreadNumbers, WARMED_S};
 use callflume_core::record::{AliasRecord, ContactRecord, bucket, key};
 use callflume_core::time::WallTime;
 
@@ -261,17 +261,22 @@ impl Contacts {
         Ok(())
     }
 
-    /// Writes that all contacts of an account were read: whoever of this kind isn't here was absent at this instant. That
-    /// expires.
+    /// Writes that all contacts of an account were read: whoever of this kind isn't here was absent at this instant, but for
+    /// those who may have an unread number. That expires.
     pub async fn write_warmed(
         &self,
         account: &AccountId,
         kind: &str,
         as_of: WallTime,
+        unread: &UnreadNumbers,
     ) -> Result<(), Error> {
         let key = key::warmed(account, kind);
         let ttl = Some(Duration::from_secs(WARMED_S));
-        records::put(&self.bucket, &key, &AliasRecord::absent(as_of), ttl).await?;
+        let record = AliasRecord {
+            unread: unread.clone(),
+            ..AliasRecord::absent(as_of)
+        };
+        records::put(&self.bucket, &key, &record, ttl).await?;
         if let Some(reader) = &self.reader {
             reader.forget_warmed(account, kind);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use callflume_core::account::AccountId;
 use callflume_core::card::{Card, News};
-use callflume_core::lookup::{self, LookupAsk, Person, wanted};
+use callflume_core::lookup::{self, LookupAsk, Person, UnreadNumbers, wanted};
 use callflume_core::record::{ContactRecord, SCHEMA};
 use callflume_core::time::WallTime;
 use callflume_jetstream::connect::{Credentials, Settings, connect};
@@ -510,11 +510,29 @@ async fn after_a_warm_up_whoever_is_not_there_is_absent_until_somebody_writes_th
         assert_eq!(found, Finding::Missing);
     }
     contacts
-        .write_warmed(&acme, lookup::PHONE, WallTime(7))
+        .write_warmed(&acme, lookup::PHONE, WallTime(7), &UnreadNumbers::default())
         .await
         .unwrap();
     let found = reader.find(&acme, &person()).await.unwrap();
     assert_eq!(found, Finding::Absent(WallTime(7)));
+    // Whoever may have a number that could not be read is looked up as before.
+    let mut unread = UnreadNumbers::default();
+    assert!(unread.take("555-0143"));
+    contacts
+        .write_warmed(&acme, lookup::PHONE, WallTime(8), &unread)
+        .await
+        .unwrap();
+    for (phone, expect) in [
+        ("+12025550143", Finding::Missing),
+        ("+12025550144", Finding::Absent(WallTime(8))),
+    ] {
+        let found = reader.find(&acme, &Person::phone(phone).unwrap()).await;
+        assert_eq!(found.unwrap(), expect, "{phone}");
+    }
+    contacts
+        .write_warmed(&acme, lookup::PHONE, WallTime(7), &UnreadNumbers::default())
+        .await
+        .unwrap();
     // That was said of phones only, and of this account.
     for (account, person) in [(&acme, &stranger), (&account("other"), &person())] {
         let found = reader.find(account, person).await.unwrap();

@@ -459,10 +459,14 @@ impl Task {
                     self.tasks.spawn(publish);
                 }
             }
-            Output::Warmed { as_of, kinds } => {
+            Output::Warmed {
+                as_of,
+                kinds,
+                unread,
+            } => {
                 let store = self.store.clone();
                 self.tasks
-                    .spawn(async move { store.warmed(as_of, kinds).await });
+                    .spawn(async move { store.warmed(as_of, kinds, unread).await });
             }
             Output::Stopped => {}
         }

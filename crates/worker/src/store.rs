@@ -6,6 +6,7 @@
 use callflume_core::account::AccountId;
 use callflume_core::card::News;
 use callflume_core::dispatcher::ContactWrite;
+use callflume_core::lookup::{PHONE, UnreadNumbers};
 use callflume_core::record::{ContactRecord, JournalRecord, LedgerRecord};
 use callflume_core::time::WallTime;
 use callflume_jetstream::contacts::Contacts;
@@ -129,9 +130,19 @@ impl Store {
     }
 
     /// Stores that all contacts were read. Without it, whoever isn't known is looked up one by one.
-    pub(crate) async fn warmed(&self, as_of: WallTime, kinds: Vec<&'static str>) {
+    pub(crate) async fn warmed(
+        &self,
+        as_of: WallTime,
+        kinds: Vec<&'static str>,
+        unread: UnreadNumbers,
+    ) {
+        let none = UnreadNumbers::default();
         for kind in kinds {
-            let written = self.contacts.write_warmed(&self.account, kind, as_of).await;
+            let unread = if kind == PHONE { &unread } else { &none };
+            let written = self
+                .contacts
+                .write_warmed(&self.account, kind, as_of, unread)
+                .await;
             if let Err(error) = written {
                 tracing::debug!(account = %self.account, %error, "that all contacts were read could not be stored");
             }

@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod calls;
+mod day;
 mod harness;
 mod permits;

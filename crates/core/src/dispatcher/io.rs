@@ -8,7 +8,7 @@ use crate::config::AccountConfig;
 use crate::event::ContentType;
 use crate::foreign::{PermitAsk, PermitReply, PermitSettle};
 use crate::lane::Lane;
-use crate::lookup::Person;
+use crate::lookup::{Person, UnreadNumbers};
 use crate::quota::Advised;
 use crate::record::{BulkRecord, ContactRecord, JournalRecord, LedgerRecord};
 use crate::reference::ReferenceRecord;
@@ -251,8 +251,10 @@ pub enum Output {
     Warmed {
         /// When the reading began.
         as_of: WallTime,
-        /// For whom that holds ([`crate::lookup::Person::kind`]): not for phones, when one in the CRM could not be read.
+        /// For whom that holds ([`crate::lookup::Person::kind`]): not for phones, when too many in the CRM could not be read.
         kinds: Vec<&'static str>,
+        /// The phones that could not be read.
+        unread: UnreadNumbers,
     },
     /// Everything is finished, after [`Input::Stop`].
     Stopped,

@@ -11,7 +11,7 @@ use crate::codes;
 use crate::effect::Object;
 use crate::event::{ContactRef, Phone};
 use crate::lane::Lane;
-use crate::lookup;
+use crate::lookup::{self, UnreadNumbers};
 use crate::time::{Now, WallTime};
 use crate::vendor::{Found, Item, ItemOutcome, Verb};
 
@@ -19,8 +19,10 @@ use crate::vendor::{Found, Item, ItemOutcome, Verb};
 #[derive(Debug, Default)]
 pub(super) struct Warming {
     since: WallTime,
-    /// A phone number in the CRM could not be read: whoever has it is there, but not found by it.
-    unread_phone: bool,
+    /// Phone numbers that could not be read: whoever has one is there, but not found by it.
+    unread: UnreadNumbers,
+    /// There were more of them than can be told.
+    too_many: bool,
 }
 
 impl Dispatcher {
@@ -30,7 +32,7 @@ impl Dispatcher {
             self.counters.warming = 1;
             self.warming = Warming {
                 since: now.wall,
-                unread_phone: false,
+                ..Warming::default()
             };
             self.next_page(now, None);
         }
@@ -63,10 +65,11 @@ impl Dispatcher {
                 self.finish_job(id);
                 self.counters.warmed += found.len() as u64;
                 let country = self.config.default_country.clone();
-                let typed = found.iter().flat_map(|found| &found.phones);
-                self.warming.unread_phone |= typed
-                    .filter(|typed| !typed.trim().is_empty())
-                    .any(|typed| Phone::typed(typed, country.as_deref()).is_none());
+                for typed in found.iter().flat_map(|found| &found.phones) {
+                    if Phone::typed(typed, country.as_deref()).is_none() {
+                        self.warming.too_many |= !self.warming.unread.take(typed);
+                    }
+                }
                 let writes: Vec<ContactWrite> = found
                     .iter()
                     .filter_map(|found| page_entry(found, country.as_deref()))
@@ -102,13 +105,21 @@ impl Dispatcher {
             return;
         }
         self.counters.warming = 0;
-        let kinds = if self.warming.unread_phone {
+        let Warming {
+            since,
+            unread,
+            too_many,
+        } = std::mem::take(&mut self.warming);
+        let kinds = if too_many {
             vec![lookup::EMAIL]
         } else {
             vec![lookup::EMAIL, lookup::PHONE]
         };
-        let as_of = self.warming.since;
-        self.outputs.push_back(Output::Warmed { as_of, kinds });
+        self.outputs.push_back(Output::Warmed {
+            as_of: since,
+            kinds,
+            unread,
+        });
     }
 }
 

@@ -110,14 +110,28 @@ impl Phone {
         if let Some(full) = Self::typed(typed, None) {
             return full == *self;
         }
-        let main = without_extension(typed);
-        let digits: String = main.chars().filter(char::is_ascii_digit).collect();
-        let digits = digits
-            .strip_prefix("00")
-            .unwrap_or(&digits)
-            .trim_start_matches('0');
-        digits.len() >= 7 && self.0.ends_with(digits)
+        tail(typed).is_some_and(|tail| self.0.ends_with(&tail))
     }
+
+    /// The digits of a number typed without country by which it is [matched](Self::matches_typed), as the end of ours; `None`
+    /// when it is nobody's number (`n/a`).
+    pub fn typed_tail(typed: &str) -> Option<String> {
+        tail(typed)
+    }
+}
+
+/// The digits of a number typed without country, none leading that are no part of the number; `None` when there are too few
+/// to tell anybody by.
+fn tail(typed: &str) -> Option<String> {
+    let digits: String = without_extension(typed)
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    let digits = digits
+        .strip_prefix("00")
+        .unwrap_or(&digits)
+        .trim_start_matches('0');
+    (digits.len() >= 7).then(|| digits.to_owned())
 }
 
 /// The part before an extension (`x9`, `ext. 44`, `#7`, `;3`), trimmed.
@@ -255,6 +269,17 @@ mod tests {
         }
         for other in ["(202) 555-0144", "0143", "+442025550143", "", "5550144"] {
             assert!(!phone.matches_typed(other), "{other}");
+        }
+        for (typed, tail) in [
+            ("555-0143", Some("5550143")),
+            ("07700 900123", Some("7700900123")),
+            ("", None),
+            ("n/a", None),
+            ("x204", None),
+            ("ask at 12 Main", None),
+            ("000 0000 000", None),
+        ] {
+            assert_eq!(Phone::typed_tail(typed).as_deref(), tail, "{typed}");
         }
     }
 

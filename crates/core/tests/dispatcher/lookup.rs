@@ -5,7 +5,7 @@ use callflume_core::codes;
 use callflume_core::dispatcher::Input;
 use callflume_core::event::{ContactRef, Phone};
 use callflume_core::lane::Lane;
-use callflume_core::lookup::{EMAIL, PHONE, Person};
+use callflume_core::lookup::{EMAIL, PHONE, Person, UnreadNumbers};
 use callflume_core::time::WallTime;
 use callflume_core::vendor::{AccountSignal, ItemOutcome, Verb};
 use serde_json::json;
@@ -252,16 +252,15 @@ fn a_successor_looks_up_what_its_predecessor_did_not_finish_when_it_is_asked() {
 
 #[test]
 fn a_reading_of_all_contacts_says_for_whom_it_is_complete() {
-    for (typed, country, expect) in [
-        ("+1 202 555 0001", "", vec![EMAIL, PHONE]),
-        // A number that can't be read: whoever has it would be taken for absent.
-        ("(202) 555-0001", "", vec![EMAIL]),
-        (
-            "(202) 555-0001",
-            "default_country = \"1\"",
-            vec![EMAIL, PHONE],
-        ),
-        ("call me", "default_country = \"1\"", vec![EMAIL]),
+    let us = "default_country = \"1\"";
+    // What is typed in the CRM, the account's country, and a number that it may be without being read as that.
+    for (typed, country, may_be) in [
+        ("+1 202 555 0001", "", None),
+        ("(202) 555-0001", "", Some("+12025550001")),
+        ("(202) 555-0001", us, None),
+        ("07700 900123", us, Some("+447700900123")),
+        // Nobody is ever found by this.
+        ("call me", "", None),
     ] {
         let mut world = World::new(country, windows(190, 5, 1_000_000));
         world.crm.add_person(Some(typed), None);
@@ -271,8 +270,31 @@ fn a_reading_of_all_contacts_says_for_whom_it_is_complete() {
         world.handle(Input::Warm);
         assert!(world.warmed.is_empty());
         world.run_for(60_000);
-        assert_eq!(world.warmed, [(began, expect)], "{typed} {country}");
+        let [(since, kinds, unread)] = world.warmed.as_slice() else {
+            panic!("{typed} {country}: {:?}", world.warmed);
+        };
+        assert_eq!(
+            (*since, kinds.as_slice()),
+            (began, [EMAIL, PHONE].as_slice())
+        );
+        assert_eq!(unread.is_empty(), may_be.is_none(), "{typed} {country}");
+        if let Some(number) = may_be {
+            assert!(unread.may_be(&Phone::parse(number).unwrap()), "{typed}");
+        }
     }
+}
+
+#[test]
+fn a_reading_with_more_unread_numbers_than_can_be_told_says_nothing_of_phones() {
+    let mut world = World::usual();
+    for number in 0..=UnreadNumbers::MAX {
+        let typed = format!("(202) {:03}-{:04}", number / 100, number);
+        world.crm.add_person(Some(&typed), None);
+    }
+    world.handle(Input::Warm);
+    world.run_for(600_000);
+    let kinds: Vec<_> = world.warmed.iter().map(|(_, kinds, _)| kinds).collect();
+    assert_eq!(kinds, [&vec![EMAIL]]);
 }
 
 #[test]

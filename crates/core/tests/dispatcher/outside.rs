@@ -78,7 +78,11 @@ impl World {
             Output::AlertOver { code } => self.over.push(code),
             Output::Advice(advised) => self.advised.push(advised.advice),
             Output::PermitAnswered { ask, reply } => self.permit_answered(ask, reply),
-            Output::Warmed { as_of, kinds } => self.warmed.push((as_of, kinds)),
+            Output::Warmed {
+                as_of,
+                kinds,
+                unread,
+            } => self.warmed.push((as_of, kinds, unread)),
             Output::Stopped => self.stopped = true,
         }
     }

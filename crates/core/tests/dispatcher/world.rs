@@ -14,6 +14,7 @@ use callflume_core::dispatcher::{
 };
 use callflume_core::event::{ContentType, Event, encode};
 use callflume_core::lane::Lane;
+use callflume_core::lookup::UnreadNumbers;
 use callflume_core::quota::Advice;
 use callflume_core::record::{BulkRecord, ContactRecord, JournalRecord, LedgerRecord};
 use callflume_core::reference::ReferenceRecord;
@@ -111,7 +112,7 @@ pub(crate) struct World {
     /// Aliases stored as nobody's, in order.
     pub(crate) absent: Vec<String>,
     /// Readings of all contacts that ended.
-    pub(crate) warmed: Vec<(WallTime, Vec<&'static str>)>,
+    pub(crate) warmed: Vec<(WallTime, Vec<&'static str>, UnreadNumbers)>,
     pub(crate) journal: Option<JournalRecord>,
     pub(crate) reference: Option<ReferenceRecord>,
     pub(crate) directory: Contents,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use callflume_core::lookup::KnownContact;
+use callflume_core::lookup::{KnownContact, UnreadNumbers};
 use callflume_core::time::WallTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -64,23 +64,25 @@ impl<V> Bounded<V> {
     }
 }
 
-/// What the bucket says of an alias.
+/// What the bucket says under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
+pub(super) enum Said {
     /// The CRM has this contact.
     Known(Arc<KnownContact>),
     /// The CRM didn't have it at this instant.
     Absent(WallTime),
+    /// All contacts were read then: whoever isn't there is absent, but for those who may have one of these numbers.
+    AllRead(WallTime, Arc<UnreadNumbers>),
     /// Nothing: it was never looked up, or that is too long ago.
     Missing,
 }
 
 /// A read that is under way, for whoever wants the same.
-pub(super) type Outcome = watch::Receiver<Option<Result<Finding, Error>>>;
+pub(super) type Outcome = watch::Receiver<Option<Result<Said, Error>>>;
 
 #[derive(Debug)]
 struct Kept {
-    finding: Finding,
+    said: Said,
     /// Not after that, whatever the watch says: an expiry of the bucket is not heard.
     until: Option<Instant>,
 }
@@ -88,7 +90,7 @@ struct Kept {
 /// What to do about a look-up.
 pub(super) enum Way {
     /// Memory knows.
-    Known(Finding),
+    Known(Said),
     /// Somebody reads it already.
     Join(Outcome),
     /// Read it, as this read.
@@ -112,19 +114,19 @@ impl Memory {
         }
     }
 
-    pub(super) fn recall(&mut self, key: &str) -> Option<Finding> {
+    pub(super) fn recall(&mut self, key: &str) -> Option<Said> {
         let kept = self.kept.get(key)?;
         if kept.until.is_some_and(|until| until <= Instant::now()) {
             self.kept.remove(key);
             return None;
         }
-        Some(kept.finding.clone())
+        Some(kept.said.clone())
     }
 
     /// How to look a key up while the watch stands. `outcome` is where a read that begins now tells what it found.
     pub(super) fn way(&mut self, key: &str, outcome: impl FnOnce() -> Outcome) -> Way {
-        if let Some(finding) = self.recall(key) {
-            return Way::Known(finding);
+        if let Some(said) = self.recall(key) {
+            return Way::Known(said);
         }
         if let Some((_, outcome)) = self.reads.get(key) {
             return Way::Join(outcome.clone());
@@ -135,18 +137,13 @@ impl Memory {
     }
 
     /// A read has ended. What it found is kept, unless something was heard of the key meanwhile.
-    pub(super) fn ended(
-        &mut self,
-        key: &str,
-        read: u64,
-        found: Option<(Finding, Option<Instant>)>,
-    ) {
+    pub(super) fn ended(&mut self, key: &str, read: u64, found: Option<(Said, Option<Instant>)>) {
         if self.reads.get(key).is_none_or(|(id, _)| *id != read) {
             return;
         }
         self.reads.remove(key);
-        if let Some((finding, until)) = found {
-            self.kept.insert(key.to_owned(), Kept { finding, until });
+        if let Some((said, until)) = found {
+            self.kept.insert(key.to_owned(), Kept { said, until });
         }
     }
 
@@ -195,7 +192,7 @@ mod tests {
     #[test]
     fn a_key_is_read_once_at_a_time_and_kept_unless_it_changed_meanwhile() {
         let mut memory = Memory::new(10);
-        let absent = Finding::Absent(WallTime(1));
+        let absent = Said::Absent(WallTime(1));
         let Way::Read(first) = memory.way("a", outcome) else {
             panic!()
         };
@@ -205,7 +202,7 @@ mod tests {
         let Way::Read(second) = memory.way("a", outcome) else {
             panic!()
         };
-        memory.ended("a", first, Some((Finding::Missing, None)));
+        memory.ended("a", first, Some((Said::Missing, None)));
         assert!(matches!(memory.way("a", outcome), Way::Join(_)));
         memory.ended("a", second, Some((absent.clone(), None)));
         assert!(matches!(memory.way("a", outcome), Way::Known(known) if known == absent));
@@ -221,7 +218,7 @@ mod tests {
             panic!()
         };
         let until = Instant::now() + std::time::Duration::from_secs(60);
-        memory.ended("a", read, Some((Finding::Absent(WallTime(1)), Some(until))));
+        memory.ended("a", read, Some((Said::Absent(WallTime(1)), Some(until))));
         tokio::time::advance(std::time::Duration::from_secs(59)).await;
         assert!(memory.recall("a").is_some());
         tokio::time::advance(std::time::Duration::from_secs(1)).await;

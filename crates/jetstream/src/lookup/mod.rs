@@ -22,12 +22,12 @@ use async_nats::connection::State as Connection;
 use callflume_core::account::AccountId;
 use callflume_core::lookup::{self, KnownContact, LookupAsk, Person};
 use callflume_core::record::{AliasRecord, SCHEMA, bucket, key};
+use callflume_core::time::WallTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 pub(crate) use self::memory::Bounded;
-pub use self::memory::Finding;
-use self::memory::{Memory, Way};
+use self::memory::{Memory, Said, Way};
 use crate::broker::Broker;
 use crate::error::Error;
 use crate::kv::Bucket;
@@ -59,6 +59,31 @@ impl Default for LookupSettings {
             memory_max: 20_000,
             accounts: Vec::new(),
             read_within: Duration::from_millis(250),
+        }
+    }
+}
+
+/// What is known of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The CRM has this contact.
+    Known(Arc<KnownContact>),
+    /// The CRM didn't have it at this instant.
+    Absent(WallTime),
+    /// Nothing: it was never looked up, or that is too long ago.
+    Missing,
+}
+
+impl Said {
+    /// What that is for a person.
+    fn of(self, person: &Person) -> Finding {
+        match (self, person) {
+            (Self::Known(contact), _) => Finding::Known(contact),
+            (Self::AllRead(_, unread), Person::Phone(phone)) if unread.may_be(phone) => {
+                Finding::Missing
+            }
+            (Self::Absent(as_of) | Self::AllRead(as_of, _), _) => Finding::Absent(as_of),
+            (Self::Missing, _) => Finding::Missing,
         }
     }
 }
@@ -168,7 +193,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn end(&mut self, found: Option<(Finding, Option<Instant>)>) {
+    fn end(&mut self, found: Option<(Said, Option<Instant>)>) {
         self.ended = true;
         let mut state = self.inner.lock();
         // What was read on a connection that is lost since may be old by now, and nobody would hear of it.
@@ -226,24 +251,25 @@ impl Reader {
     pub async fn find(&self, account: &AccountId, person: &Person) -> Result<Finding, Error> {
         let key = key::alias(account, &person.alias());
         let recalled = self.recall_key(&key);
-        if let Some(found) = &recalled
-            && *found != Finding::Missing
+        if let Some(said) = &recalled
+            && *said != Said::Missing
         {
-            return Ok(found.clone());
+            return Ok(said.clone().of(person));
         }
         let look = async {
-            let found = match recalled {
-                Some(found) => found,
+            let said = match recalled {
+                Some(said) => said,
                 None => self.look(account, &key).await?,
             };
-            match found {
+            let said = match said {
                 // Whoever wasn't there when all contacts were read is absent, not unknown.
-                Finding::Missing => {
+                Said::Missing => {
                     let warmed = key::warmed(account, person.kind());
-                    self.look(account, &warmed).await
+                    self.look(account, &warmed).await?
                 }
-                found => Ok(found),
-            }
+                said => said,
+            };
+            Ok(said.of(person))
         };
         let found = tokio::time::timeout(self.shared.settings.read_within, look)
             .await
@@ -259,18 +285,18 @@ impl Reader {
     }
 
     /// What memory may say, at once.
-    fn recall_key(&self, key: &str) -> Option<Finding> {
+    fn recall_key(&self, key: &str) -> Option<Said> {
         let inner = &self.shared.inner;
         let mut state = inner.lock();
         if !inner.is_fresh(&state) {
             return None;
         }
-        let finding = state.memory.recall(key)?;
+        let said = state.memory.recall(key)?;
         inner.memory_hits.fetch_add(1, Ordering::Relaxed);
-        Some(finding)
+        Some(said)
     }
 
-    async fn look(&self, account: &AccountId, key: &str) -> Result<Finding, Error> {
+    async fn look(&self, account: &AccountId, key: &str) -> Result<Said, Error> {
         let inner = &*self.shared.inner;
         let accounts = &self.shared.settings.accounts;
         loop {
@@ -283,10 +309,10 @@ impl Reader {
             };
             match way {
                 // Nothing heard of it: each reads for itself, and keeps nothing.
-                None => return self.read(key).await.map(|(finding, _)| finding),
-                Some(Way::Known(finding)) => {
+                None => return self.read(key).await.map(|(said, _)| said),
+                Some(Way::Known(said)) => {
                     inner.memory_hits.fetch_add(1, Ordering::Relaxed);
-                    return Ok(finding);
+                    return Ok(said);
                 }
                 Some(Way::Join(mut outcome)) => {
                     inner.shared.fetch_add(1, Ordering::Relaxed);
@@ -307,7 +333,7 @@ impl Reader {
                     };
                     let found = self.read(key).await;
                     reading.end(found.as_ref().ok().cloned());
-                    let found = found.map(|(finding, _)| finding);
+                    let found = found.map(|(said, _)| said);
                     tell.send_replace(Some(found.clone()));
                     return found;
                 }
@@ -315,17 +341,18 @@ impl Reader {
         }
     }
 
-    async fn read(&self, key: &str) -> Result<(Finding, Option<Instant>), Error> {
+    async fn read(&self, key: &str) -> Result<(Said, Option<Instant>), Error> {
         let Running { inner, bucket, .. } = &*self.shared;
         inner.reads.fetch_add(1, Ordering::Relaxed);
         let Some(entry) = bucket.read_current(key).await? else {
-            return Ok((Finding::Missing, None));
+            return Ok((Said::Missing, None));
         };
         // One pass where the record is as usual; the other way knows what is wrong with it.
         let record = match serde_json::from_slice::<AliasRecord>(&entry.value) {
             Ok(record) if record.schema <= SCHEMA => record,
             _ => records::decode::<AliasRecord>(bucket, key, &entry)?.record,
         };
+        let kept_until = Some(Instant::now() + ABSENT_KEPT);
         Ok(match (record.crm_id, record.absent_at) {
             (Some(crm_id), _) => {
                 let known = KnownContact {
@@ -333,10 +360,11 @@ impl Reader {
                     card: record.card,
                     deal: record.deal,
                 };
-                (Finding::Known(Arc::new(known)), None)
+                (Said::Known(Arc::new(known)), None)
             }
-            (None, Some(at)) => (Finding::Absent(at), Some(Instant::now() + ABSENT_KEPT)),
-            (None, None) => (Finding::Missing, None),
+            (None, Some(at)) if record.unread.is_empty() => (Said::Absent(at), kept_until),
+            (None, Some(at)) => (Said::AllRead(at, Arc::new(record.unread)), kept_until),
+            (None, None) => (Said::Missing, None),
         })
     }
 
