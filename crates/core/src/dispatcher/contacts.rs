@@ -5,7 +5,7 @@
 //!
 //! Invariants: one look-up or creation per contact at a time; two ways of naming one person (key and phone, say) are
 //! resolved one after the other, so that the second finds what the first created. A contact found without our key
-//! gets it, in passing.
+//! gets it, in passing, where a look by it is of use.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ impl Dispatcher {
         };
         let (step, verb) = match step {
             Step::Origin if begun.is_some() => (Step::Origin, Verb::Probe),
-            Step::Origin | Step::Key if self.key_tells_more(&reference) => {
+            Step::Origin | Step::Key if self.key_tells_more(contact) => {
                 (Step::Key, Verb::ReadByKey)
             }
             Step::Origin | Step::Key | Step::Email if email.is_some() => {
@@ -117,12 +117,11 @@ impl Dispatcher {
         self.hold_until(now, job, not_before);
     }
 
-    /// Whether a look by our key may find somebody whom e-mail address and phone number don't. Where nothing is unique
+    /// Whether a look by this key of ours may find somebody whom e-mail address and phone number don't. Where nothing is unique
     /// (class B) it is a search of its own, as dear as theirs, and a key that the publisher doesn't name is made of one of
     /// them. Elsewhere it is a read that many share, and sure.
-    fn key_tells_more(&self, reference: &ContactRef) -> bool {
-        let named = reference.key.as_deref().is_some_and(|key| !key.is_empty());
-        named || !self.needs_probe(Verb::UpsertByKey, Object::Contact)
+    fn key_tells_more(&self, own_key: &str) -> bool {
+        ContactRef::is_named_key(own_key) || !self.needs_probe(Verb::UpsertByKey, Object::Contact)
     }
 
     pub(super) fn looked_up(
@@ -372,8 +371,12 @@ impl Dispatcher {
         }
     }
 
-    /// A contact that was found without our key gets it, in passing. No lock: nothing else writes this property.
+    /// A contact that was found without our key gets it, in passing, where somebody may once be found by it. No lock: nothing
+    /// else writes this property.
     pub(super) fn stamp_if_needed(&mut self, now: Now, contact: &str, crm_id: &str) {
+        if !self.key_tells_more(contact) {
+            return;
+        }
         let unstamped = self
             .cache
             .by_id(crm_id)

@@ -171,6 +171,11 @@ impl ContactRef {
         self.aliases().into_iter().next()
     }
 
+    /// Whether our own key is made of one that the publisher named, not of the phone number or e-mail address.
+    pub fn is_named_key(own_key: &str) -> bool {
+        own_key.starts_with(NAMED)
+    }
+
     /// Every alias under which this person may be cached, our own key first. Each is safe as a token of a KV key.
     pub fn aliases(&self) -> Vec<String> {
         let mut aliases = Vec::with_capacity(3);
@@ -205,9 +210,12 @@ pub fn name_parts(full: &str) -> Option<(&str, Option<&str>)> {
     (!name.is_empty()).then_some(parts)
 }
 
+/// First letter of an alias that is made of the publisher's key.
+const NAMED: char = 'k';
+
 fn alias(kind: AliasKind, value: &str) -> String {
     let prefix = match kind {
-        AliasKind::Key => 'k',
+        AliasKind::Key => NAMED,
         AliasKind::Phone => 'p',
         AliasKind::Email => 'e',
     };

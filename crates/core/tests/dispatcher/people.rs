@@ -139,6 +139,27 @@ fn where_nothing_is_unique_our_key_is_looked_for_only_if_the_publisher_names_it(
 }
 
 #[test]
+fn whoever_is_found_gets_our_key_where_a_look_by_it_is_of_use() {
+    for (class_b, key, stamped) in [
+        (false, None, true),
+        (false, Some("p7"), true),
+        (true, None, false),
+        (true, Some("p7"), true),
+    ] {
+        let mut world = of_class(class_b);
+        let number = phone(1);
+        let id = world.crm.add_person(Some(&number), None);
+        let who = named(key, Some(&number), None);
+        world.publish(Lane::Op, &event_of("call_started", "c1", who, 0, json!({})));
+        world.run_until_settled();
+        world.run_for(5_000);
+        let case = format!("class B: {class_b}, {key:?}");
+        assert_eq!(world.crm.people[&id].own_key.is_some(), stamped, "{case}");
+        assert_eq!(world.crm.people.len(), 1, "{case}");
+    }
+}
+
+#[test]
 fn whoever_was_made_under_a_derived_key_is_found_without_it_by_number_or_address() {
     for (phone, email) in [(true, false), (false, true), (true, true)] {
         let number = crate::crm::phone(1);
