@@ -79,8 +79,7 @@ impl AccountSummary {
                 (Kind::Correctness, Some(rounded(requests)))
             }
             "en_requests_per_call_max" => (Kind::Correctness, Some(parts.enrichment.requests)),
-            "tokens_per_call_max" => (Kind::Correctness, parts.tokens(true)),
-            "warm_tokens_per_call_max" => (Kind::Correctness, parts.tokens(false)),
+            "tokens_per_call_max" => (Kind::Correctness, parts.total.tokens),
             _ => (Kind::Latency, self.age_ms.op.p99),
         }
     }
@@ -115,15 +114,6 @@ impl From<&AccountFacts<'_>> for AccountSummary {
 }
 
 impl PerCall {
-    /// Tokens of all parts, or of all but look-ups.
-    fn tokens(&self, looking_up: bool) -> Option<f64> {
-        let own = [&self.operational, &self.enrichment, &self.other];
-        let look_ups = looking_up.then_some(&self.look_ups);
-        let parts = own.into_iter().chain(look_ups);
-        let tokens: Option<f64> = parts.map(|price| price.tokens).sum();
-        tokens.map(rounded)
-    }
-
     /// The parts with their names, their sum, and what it stands against.
     pub(super) const fn parts(&self) -> [(&'static str, &Price); 6] {
         [

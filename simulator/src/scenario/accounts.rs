@@ -75,21 +75,17 @@ pub struct AccountSlo {
     pub en_requests_per_call_max: Option<f64>,
     /// Tokens per call of all requests; only where the CRM has a price per operation.
     pub tokens_per_call_max: Option<f64>,
-    /// The same without look-ups: what a call costs whose people the cache knows. A warm one is asked in vain only for
-    /// people whom the CRM doesn't know either.
-    pub warm_tokens_per_call_max: Option<f64>,
     /// See [`super::Slo::op_age_p99_ms`].
     pub op_age_p99_ms: Option<f64>,
 }
 
 impl AccountSlo {
     /// The limits by their keys.
-    pub const fn limits(&self) -> [(&'static str, Option<f64>); 5] {
+    pub const fn limits(&self) -> [(&'static str, Option<f64>); 4] {
         [
             ("op_requests_per_call_max", self.op_requests_per_call_max),
             ("en_requests_per_call_max", self.en_requests_per_call_max),
             ("tokens_per_call_max", self.tokens_per_call_max),
-            ("warm_tokens_per_call_max", self.warm_tokens_per_call_max),
             ("op_age_p99_ms", self.op_age_p99_ms),
         ]
     }

@@ -90,12 +90,8 @@ fn what_must_hold_of_an_account_is_judged_by_its_own_numbers() {
         let own = &summary.accounts[place];
         let cost = &own.per_call;
         let requests = cost.operational.requests + cost.look_ups.requests;
-        let tokens = cost.operational.tokens.map(|op| {
-            let rest = [&cost.enrichment, &cost.other].map(|it| it.tokens.unwrap());
-            op + rest.iter().sum::<f64>()
-        });
         type Set = fn(&mut AccountSlo, Option<f64>);
-        let rows: [(&str, Option<f64>, Set); 5] = [
+        let rows: [(&str, Option<f64>, Set); 4] = [
             ("op_requests_per_call_max", Some(requests), |slo, limit| {
                 slo.op_requests_per_call_max = limit;
             }),
@@ -104,13 +100,8 @@ fn what_must_hold_of_an_account_is_judged_by_its_own_numbers() {
                 Some(cost.enrichment.requests),
                 |slo, limit| slo.en_requests_per_call_max = limit,
             ),
-            (
-                "tokens_per_call_max",
-                tokens.zip(cost.look_ups.tokens).map(|(a, b)| a + b),
-                |slo, limit| slo.tokens_per_call_max = limit,
-            ),
-            ("warm_tokens_per_call_max", tokens, |slo, limit| {
-                slo.warm_tokens_per_call_max = limit;
+            ("tokens_per_call_max", cost.total.tokens, |slo, limit| {
+                slo.tokens_per_call_max = limit;
             }),
             ("op_age_p99_ms", own.age_ms.op.p99, |slo, limit| {
                 slo.op_age_p99_ms = limit;
