@@ -2,7 +2,7 @@
 
 use callflume_sim::close::{ApiKey, Close, CloseConfig};
 use callflume_sim::fakes::HttpModel;
-use callflume_sim::pipedrive::{Pipedrive, PipedriveConfig, Token};
+use callflume_sim::pipedrive::{OauthClient, Pipedrive, PipedriveConfig, Token};
 use callflume_sim::salesforce::{Salesforce, SalesforceConfig};
 
 use crate::account::states;
@@ -309,4 +309,51 @@ async fn a_token_whose_user_may_not_make_fields_is_told_before_anything_is_made(
         !asked.iter().any(|what| what.contains("permission")),
         "everyday work needs none: {asked:?}"
     );
+}
+
+/// The scopes of a token that Callflume renews come with it.
+#[tokio::test]
+async fn an_app_without_a_scope_is_told_by_its_renewed_token() {
+    for (scope, says) in [
+        (
+            "base,contacts:full,deals:full,activities:full",
+            "✓ scope deals:full\n",
+        ),
+        (
+            "base,contacts:full,activities:full",
+            "✗ scope deals:full: missing\n    remedy: add the scope deals:full to the app",
+        ),
+    ] {
+        let client = OauthClient::new("app-id", "app-secret", "refresh-1", 31);
+        let company = Pipedrive::new(PipedriveConfig {
+            oauth_clients: vec![OauthClient {
+                scope: scope.to_owned(),
+                ..client
+            }],
+            // No address that a token may go to: the configured one stands.
+            api_domain: Some("http://elsewhere.example".to_owned()),
+            service_ms: 0,
+            service_jitter_ms: 0,
+            ..PipedriveConfig::default()
+        });
+        let crm = Crm::with(company.unwrap()).await;
+        let program = Program::at(&nobody());
+        for (file, text) in [
+            ("id", "app-id"),
+            ("secret", "app-secret"),
+            ("refresh", "refresh-1"),
+        ] {
+            program.write(file, text);
+        }
+        let url = crm.url();
+        program.write(
+            "callflume.toml",
+            format!(
+                "[accounts.acme]\ncrm = \"pipedrive\"\nprofile = \"growth_oauth\"\nbase_url = \"{url}\"\n\
+                 [accounts.acme.oauth]\nclient_id = {{ file = \"id\" }}\nclient_secret = {{ file = \"secret\" }}\n\
+                 refresh_token = {{ file = \"refresh\" }}\ntoken_url = \"{url}/oauth/token\"\n"
+            ),
+        );
+        program.run("account check acme").await.expect(1).says(says);
+    }
 }
