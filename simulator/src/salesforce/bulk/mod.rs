@@ -4,9 +4,10 @@
 //! whatever becomes of it. Each of these requests counts as one call, the rows in a pool of their own. Jobs are kept for
 //! seven days.
 
-mod csv;
 mod run;
+mod sheet;
 
+use csv::StringRecord;
 use serde_json::{Value, json};
 
 use super::Salesforce;
@@ -17,7 +18,6 @@ use super::replies::{Answer, Body, Failure, instant};
 use super::route::Call;
 use super::sobjects::object_of;
 use super::writes::Hand;
-use csv::add_row;
 
 /// How long a job is kept, milliseconds.
 pub const JOB_KEPT_MS: i64 = 7 * DAY_MS;
@@ -89,7 +89,7 @@ pub(super) struct Job {
     operation: Operation,
     /// The external id an upsert goes by.
     key: Option<String>,
-    delimiter: (&'static str, char),
+    delimiter: (&'static str, u8),
     crlf: bool,
     state: JobState,
     created_ms: i64,
@@ -98,8 +98,8 @@ pub(super) struct Job {
     /// Who opened it.
     user: RecordId,
     /// The file, once there is one.
-    file: Option<Vec<Vec<String>>>,
-    unreadable: Option<csv::Unreadable>,
+    file: Option<Vec<StringRecord>>,
+    unreadable: Option<sheet::Unreadable>,
     /// When it was closed, and by which request.
     closed: Option<(i64, u64)>,
     /// One for each row that was looked at.
@@ -110,12 +110,13 @@ pub(super) struct Job {
 }
 
 impl Job {
-    fn header(&self) -> &[String] {
-        let first = self.file.as_ref().and_then(|file| file.first());
-        first.map_or(&[], Vec::as_slice)
+    /// The names in the first row; none without a file.
+    fn header(&self) -> impl Iterator<Item = &str> {
+        let first = self.file.iter().flat_map(|file| file.first());
+        first.flatten()
     }
 
-    fn rows(&self) -> &[Vec<String>] {
+    fn rows(&self) -> &[StringRecord] {
         let file = self.file.as_deref().unwrap_or_default();
         file.get(1..).unwrap_or_default()
     }
@@ -136,13 +137,13 @@ impl Job {
     }
 }
 
-const DELIMITERS: [(&str, char); 6] = [
-    ("COMMA", ','),
-    ("SEMICOLON", ';'),
-    ("TAB", '\t'),
-    ("PIPE", '|'),
-    ("BACKQUOTE", '`'),
-    ("CARET", '^'),
+const DELIMITERS: [(&str, u8); 6] = [
+    ("COMMA", b','),
+    ("SEMICOLON", b';'),
+    ("TAB", b'\t'),
+    ("PIPE", b'|'),
+    ("BACKQUOTE", b'`'),
+    ("CARET", b'^'),
 ];
 
 fn invalid_job(said: impl Into<String>) -> Failure {
@@ -280,7 +281,7 @@ impl Salesforce {
                 "The file is too large",
             ));
         }
-        match csv::rows(text, job.delimiter.1, job.crlf) {
+        match sheet::rows(text, job.delimiter.1, job.crlf) {
             // What can't be read shows only when the job is run.
             Err(why) => job.unreadable = Some(why),
             Ok(rows) => {
@@ -341,20 +342,20 @@ impl Salesforce {
     /// `successfulResults`, `failedResults` or `unprocessedrecords`.
     pub(super) fn results(&self, id: &str, which: &str) -> Result<Answer, Failure> {
         let job = self.job(id)?;
-        let header = job.header().iter().map(String::as_str);
-        let mut file = String::new();
-        let mut add = |first: &[&str], row: &[String]| {
-            let values = first.iter().copied().chain(row.iter().map(String::as_str));
-            add_row(&mut file, values, job.delimiter.1, job.crlf);
-        };
+        let mut file = sheet::writer(job.delimiter.1, job.crlf);
         let first: &[&str] = match which {
             "successfulResults" => &["sf__Id", "sf__Created"],
             "failedResults" => &["sf__Id", "sf__Error"],
             "unprocessedrecords" => &[],
             _ => return Err(Failure::not_found()),
         };
-        let header: Vec<String> = header.map(str::to_owned).collect();
-        add(first, &header);
+        let mut add = |first: &[&str], row: &StringRecord| {
+            let mut row = first.iter().copied().chain(row).peekable();
+            if row.peek().is_some() {
+                file.write_record(row).expect(sheet::IN_MEMORY);
+            }
+        };
+        add(first, &job.header().collect());
         for (place, row) in job.rows().iter().enumerate() {
             match (which, job.results.get(place)) {
                 ("successfulResults", Some(RowResult::Written { id, made })) => {
@@ -369,7 +370,7 @@ impl Salesforce {
         }
         Ok(Answer {
             status: 200,
-            body: Body::Csv(file),
+            body: Body::Csv(sheet::text(file)),
             location: None,
         })
     }

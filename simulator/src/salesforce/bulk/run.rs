@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use csv::StringRecord;
 use serde_json::{Map, Value};
 
-use super::{Job, JobState, Operation, RowResult, csv};
+use super::sheet::Unreadable;
+use super::{Job, JobState, Operation, RowResult};
 use crate::salesforce::Salesforce;
 use crate::salesforce::collections::{held_by_several, specified_twice};
 use crate::salesforce::records::ObjectKind;
@@ -114,7 +116,7 @@ impl Salesforce {
             .iter()
             .take(until)
             .skip(begun)
-            .map(|row| record(&self.schema, job.object, job.header(), row))
+            .map(|row| record(&self.schema, job, row))
             .collect();
         let mut uses: BTreeMap<String, u32> = BTreeMap::new();
         for row in &rows {
@@ -186,13 +188,13 @@ impl Salesforce {
 /// Why a job can't be run at all.
 fn unusable(schema: &Schema, job: &Job) -> Option<String> {
     match job.unreadable {
-        Some(csv::Unreadable::LineEnding) => {
+        Some(Unreadable::LineEnding) => {
             let word = if job.crlf { "CRLF" } else { "LF" };
             return Some(format!(
                 "ClientInputError : LineEnding is invalid on user data. Current LineEnding setting is {word}"
             ));
         }
-        Some(csv::Unreadable::Quotes) => {
+        Some(Unreadable::Quotes) => {
             return Some("ClientInputError : the file's quotes don't match".to_owned());
         }
         None => {}
@@ -202,7 +204,6 @@ fn unusable(schema: &Schema, job: &Job) -> Option<String> {
     }
     let unknown = job
         .header()
-        .iter()
         .find(|name| schema.field(job.object, name).is_none());
     if let Some(name) = unknown {
         return Some(format!("InvalidBatch : Field name not found : {name}"));
@@ -212,14 +213,12 @@ fn unusable(schema: &Schema, job: &Job) -> Option<String> {
         Operation::Update | Operation::Delete => Some("Id"),
         Operation::Upsert => job.key.as_deref(),
     };
-    let lacking = needed.filter(|needed| {
-        let mut names = job.header().iter();
-        !names.any(|name| name.eq_ignore_ascii_case(needed))
-    });
+    let lacking =
+        needed.filter(|needed| !job.header().any(|name| name.eq_ignore_ascii_case(needed)));
     if let Some(name) = lacking {
         return Some(format!("InvalidBatch : Field name not found : {name}"));
     }
-    let width = job.header().len();
+    let width = job.header().count();
     let odd = job.rows().iter().position(|row| row.len() != width);
     odd.map(|place| {
         format!(
@@ -230,18 +229,12 @@ fn unusable(schema: &Schema, job: &Job) -> Option<String> {
 }
 
 /// A row as a record: what is empty isn't written, `#N/A` empties a field.
-fn record(
-    schema: &Schema,
-    object: ObjectKind,
-    header: &[String],
-    row: &[String],
-) -> Map<String, Value> {
-    header
-        .iter()
+fn record(schema: &Schema, job: &Job, row: &StringRecord) -> Map<String, Value> {
+    job.header()
         .zip(row)
         .filter(|(_, text)| !text.is_empty())
         .filter_map(|(name, text)| {
-            let field = schema.field(object, name)?;
+            let field = schema.field(job.object, name)?;
             let value = if text == "#N/A" {
                 Value::Null
             } else {

@@ -48,6 +48,7 @@ pub const TABLE_MAX: usize = 100_000_000;
 
 /// Column of a record's own id.
 pub(super) const ID: &str = "Id";
+const IN_MEMORY: &str = "rows of one width can't fail in memory";
 /// What Salesforce takes for "empty this field".
 const NULL: &str = "#N/A";
 
@@ -85,8 +86,8 @@ pub fn table(settings: &Settings, operation: &Operation) -> Option<Vec<u8>> {
             .entry(name.to_ascii_lowercase())
             .or_insert_with(|| name.clone());
     }
-    let mut table = Vec::new();
-    sheet::write_row(&mut table, columns.values().map(String::as_str));
+    let mut table = sheet::writer();
+    table.write_record(columns.values()).expect(IN_MEMORY);
     for record in &records {
         let cells: BTreeMap<String, String> = record
             .iter()
@@ -95,9 +96,9 @@ pub fn table(settings: &Settings, operation: &Operation) -> Option<Vec<u8>> {
         let row = columns
             .keys()
             .map(|name| cells.get(name).map_or("", String::as_str));
-        sheet::write_row(&mut table, row);
+        table.write_record(row).expect(IN_MEMORY);
     }
-    Some(table)
+    Some(table.into_inner().expect(IN_MEMORY))
 }
 
 fn row(settings: &Settings, operation: &Operation, item: &Item) -> Option<Map<String, Value>> {

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use callflume_core::codes;
 use callflume_core::vendor::{Item, ItemOutcome, Operation, Verb};
+use csv::StringRecord;
 use serde_json::{Value, json};
 
 use super::sheet::{NoTable, rows};
@@ -121,7 +122,7 @@ fn named(
     let must = |wanted: &str| place(wanted).ok_or_else(|| NoTable::Column(wanted.to_owned()));
     let names = must(column)?;
     let added = added.map(must).transpose()?;
-    let cell = |row: &Vec<String>, at: usize| row.get(at).cloned().unwrap_or_default();
+    let cell = |row: &StringRecord, at| row.get(at).unwrap_or_default().to_owned();
     Ok(rows
         .iter()
         .map(|row| {

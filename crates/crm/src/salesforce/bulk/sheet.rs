@@ -2,6 +2,13 @@
 //!
 //! Strict: a text that isn't such a table is an error, never half a table. Lines end with LF when written, with LF or CRLF
 //! when read. Every cell is written in quotes, so commas, quotes and line breaks in texts are what they are.
+//!
+//! The `csv` crate reads and writes. It takes a table that was cut within a cell, and quotes anywhere, and ends a row with
+//! a lone CR: [`strict`] stands before it.
+
+use csv::{StringRecord, Terminator};
+
+const LF: Terminator = Terminator::Any(b'\n');
 
 /// Why a text is no table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,107 +21,61 @@ pub enum NoTable {
     Unclosed,
     /// A quote where none may be; its line.
     #[error("line {0} of the table has a quote where none may be")]
-    Quote(usize),
-    /// A row with another number of cells than the first; its line.
+    Quote(u64),
+    /// A row with another number of cells than the first; its line, or that of empty ones before it.
     #[error("line {0} of the table has another number of cells than the first")]
-    Ragged(usize),
+    Ragged(u64),
     /// A column that the table must have.
     #[error("the table has no column `{0}`")]
     Column(String),
 }
 
-/// Appends a row.
-pub(super) fn write_row<'a>(table: &mut Vec<u8>, cells: impl IntoIterator<Item = &'a str>) {
-    for (index, cell) in cells.into_iter().enumerate() {
-        if index > 0 {
-            table.push(b',');
-        }
-        table.push(b'"');
-        for byte in cell.bytes() {
-            if byte == b'"' {
-                table.push(b'"');
-            }
-            table.push(byte);
-        }
-        table.push(b'"');
-    }
-    table.push(b'\n');
+/// A table to be written, row by row: in memory, where nothing can fail.
+pub(super) fn writer() -> csv::Writer<Vec<u8>> {
+    csv::WriterBuilder::new()
+        .quote_style(csv::QuoteStyle::Always)
+        .terminator(LF)
+        .from_writer(Vec::new())
 }
 
-/// Where in a row the reader is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum At {
-    Start,
-    Bare,
-    Quoted,
-    /// After a quote within a quoted cell: its end, or half of a doubled one.
-    Quote,
-}
-
-/// The rows of a table, the header among them. No text is no rows; empty lines at the end are none.
-pub(super) fn rows(table: &[u8]) -> Result<Vec<Vec<String>>, NoTable> {
+/// The rows of a table, the header among them. No text is no rows; empty lines are none.
+pub(super) fn rows(table: &[u8]) -> Result<Vec<StringRecord>, NoTable> {
     let text = std::str::from_utf8(table).map_err(|_| NoTable::Encoding)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    let (mut row, mut cell) = (Vec::new(), String::new());
-    let mut at = At::Start;
-    let (mut line, mut began) = (1, 1);
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        let ends = c == '\n' || (c == '\r' && chars.peek() == Some(&'\n'));
-        match (at, c) {
-            (At::Quoted, '"') => at = At::Quote,
-            (At::Quoted, c) => cell.push(c),
-            (At::Quote, '"') => {
-                cell.push('"');
-                at = At::Quoted;
-            }
-            (At::Start, '"') => at = At::Quoted,
-            (At::Bare, '"') => return Err(NoTable::Quote(line)),
-            (_, ',') => {
-                row.push(std::mem::take(&mut cell));
-                at = At::Start;
-            }
-            (_, _) if ends => {
-                if c == '\r' {
-                    chars.next();
-                }
-                row.push(std::mem::take(&mut cell));
-                end_row(&mut rows, &mut row, began)?;
-                at = At::Start;
-                began = line + 1;
-            }
-            (At::Quote, _) => return Err(NoTable::Quote(line)),
-            (At::Start | At::Bare, c) => {
-                cell.push(c);
-                at = At::Bare;
-            }
-        }
-        // A line break within a cell counts, too; that of `\r\n` outside was taken with its `\r`.
-        line += usize::from(c == '\n' || (ends && c == '\r' && at != At::Quoted));
-    }
-    match at {
-        At::Quoted => Err(NoTable::Unclosed),
-        At::Start if row.is_empty() => Ok(rows),
-        _ => {
-            row.push(cell);
-            end_row(&mut rows, &mut row, began)?;
-            Ok(rows)
-        }
-    }
+    csv::ReaderBuilder::new()
+        .has_headers(false)
+        .terminator(LF)
+        .from_reader(strict(text)?.as_bytes())
+        .records()
+        .collect::<Result<_, _>>()
+        // The text is UTF-8 and in memory, so nothing else is left.
+        .map_err(|error| NoTable::Ragged(error.position().map_or(0, csv::Position::line)))
 }
 
-/// Ends a row that began on this line; an empty line is no row.
-fn end_row(rows: &mut Vec<Vec<String>>, row: &mut Vec<String>, line: usize) -> Result<(), NoTable> {
-    let row = std::mem::take(row);
-    let empty = matches!(row.as_slice(), [only] if only.is_empty());
-    match rows.first() {
-        Some(first) if first.len() == row.len() => rows.push(row),
-        None | Some(_) if empty => {}
-        None => rows.push(row),
-        Some(_) => return Err(NoTable::Ragged(line)),
+/// The text with LF for CRLF, if every quote of it opens, closes or is doubled.
+fn strict(text: &str) -> Result<String, NoTable> {
+    // Between quotes, what is outside of cells and what is inside take turns; two quotes in a row leave nothing outside.
+    let parts: Vec<&str> = text.trim_start_matches('\u{feff}').split('"').collect();
+    let last = parts.len() - 1;
+    let mut line = 1;
+    for (at, part) in parts.iter().enumerate() {
+        let follows = at == 0 || part.starts_with([',', '\n']) || part.starts_with("\r\n");
+        let outside = at % 2 == 0 && !part.is_empty();
+        if outside && !follows {
+            return Err(NoTable::Quote(line));
+        }
+        line += part.matches('\n').count() as u64;
+        if outside && at < last && !part.ends_with([',', '\n']) {
+            return Err(NoTable::Quote(line));
+        }
     }
-    Ok(())
+    if last % 2 == 1 {
+        return Err(NoTable::Unclosed);
+    }
+    let parts = parts.iter().enumerate().map(|(at, part)| match at % 2 {
+        0 => part.replace("\r\n", "\n"),
+        _ => (*part).to_owned(),
+    });
+    Ok(parts.collect::<Vec<_>>().join("\""))
 }
 
 #[cfg(test)]
@@ -123,14 +84,12 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<Vec<String>>, NoTable> {
+    fn read(text: &str) -> Result<Vec<StringRecord>, NoTable> {
         rows(text.as_bytes())
     }
 
-    fn table(rows: &[&[&str]]) -> Vec<Vec<String>> {
-        rows.iter()
-            .map(|row| row.iter().map(|cell| (*cell).to_owned()).collect())
-            .collect()
+    fn table(rows: &[&[&str]]) -> Vec<StringRecord> {
+        rows.iter().map(|row| row.to_vec().into()).collect()
     }
 
     #[test]
@@ -163,12 +122,12 @@ mod tests {
             width in 2_usize..5,
             cells in prop::collection::vec("[ -~\\n\\r\",é𝄞]{0,8}", 0..40),
         ) {
-            let expect: Vec<Vec<String>> = cells.chunks_exact(width).map(<[String]>::to_vec).collect();
-            let mut table = Vec::new();
+            let expect: Vec<StringRecord> = cells.chunks_exact(width).map(|row| row.to_vec().into()).collect();
+            let mut table = writer();
             for row in &expect {
-                write_row(&mut table, row.iter().map(String::as_str));
+                table.write_record(row).unwrap();
             }
-            prop_assert_eq!(rows(&table), Ok(expect));
+            prop_assert_eq!(rows(&table.into_inner().unwrap()), Ok(expect));
         }
 
         #[test]
