@@ -12,6 +12,7 @@ pub mod hubspot;
 pub mod oauth;
 pub mod pipedrive;
 mod reference;
+mod refusal;
 pub mod salesforce;
 mod settings;
 pub mod setup;

@@ -40,7 +40,8 @@ use super::found::fine;
 use super::lack::Lack;
 use super::limits::name;
 use super::observe::wait_ms;
-use super::refusal::{Refusal, bare_reason, refused};
+use super::refusal::Refusal;
+use crate::refusal::{bare_reason, refused};
 use crate::settings::Settings;
 
 /// Whether an answer may say that an OAuth access token has expired, so that refreshing it once is worth while. Close

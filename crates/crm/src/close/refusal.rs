@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use callflume_core::codes;
 use callflume_core::vendor::ItemOutcome;
 use serde_json::{Map, Value};
 
 use super::fields::{DEAL_KEY_FIELD, KEY_FIELD, OPTED_OUT_FIELD, SENTIMENT_FIELD, custom};
 use super::ids::is_custom_field;
+use crate::refusal::{bare_reason, refused};
 use crate::settings::Settings;
 
 /// Names of fields and parameters that are sent, beside custom fields.
@@ -112,19 +112,6 @@ impl<'a> Refusal<'a> {
     /// Refused for good.
     pub(crate) fn outcome(self, status: u16) -> ItemOutcome {
         refused(self.reason(status))
-    }
-}
-
-/// The reason of a refusal that says nothing.
-pub(crate) fn bare_reason(status: u16) -> String {
-    format!("HTTP {status}")
-}
-
-/// Refused for good, for this reason.
-pub(crate) const fn refused(reason: String) -> ItemOutcome {
-    ItemOutcome::Refused {
-        code: codes::CRM_REFUSED,
-        reason,
     }
 }
 

@@ -11,12 +11,30 @@ use serde_json::{Value, json};
 use super::build::{PAGE, get, me, post};
 use super::fields::{DEAL_KEY_FIELD, KEY_FIELD, OPTED_OUT_FIELD, SENTIMENT_FIELD};
 use super::ids::is_custom_field;
-use super::refusal::{Refusal, bare_reason};
+use super::refusal::Refusal;
 use crate::settings::Settings;
-use crate::setup::{Finding, State};
+use crate::setup::{Finding, PREPARE, Reader, Said};
 
-/// Makes what is missing. `<account>` stands for the account's id, which is not known here.
-const PREPARE: &str = "run `callflume account prepare <account> --apply`";
+const READER: Reader = Reader {
+    name: "Close",
+    address: "Close's",
+    said: |status, body| Said {
+        reason: Refusal::of_body(body).map(|refusal| refusal.reason(status)),
+        remedy: match status {
+            401 => Some(
+                "the credential is refused: store a valid API key, or set `oauth = true` for an OAuth token",
+            ),
+            402 => Some(
+                "the organisation's plan doesn't include this, or a payment is due: see its billing page in Close",
+            ),
+            403 => Some(
+                "give the credential's user the right to manage custom fields and to edit leads in Close",
+            ),
+            404 => Some("check that the account's base address is Close's"),
+            _ => None,
+        },
+    },
+};
 
 /// A custom field that must exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,9 +79,9 @@ pub fn credential_request() -> HttpRequest {
 /// Whether the credential is good.
 pub fn credential(answer: &Answer) -> Finding {
     let what = "credential".to_owned();
-    match document(&what, answer) {
+    match READER.document(&what, answer) {
         Ok(document) if document.get("id").and_then(Value::as_str).is_some() => Finding::ok(what),
-        Ok(_) => unreadable(what),
+        Ok(_) => READER.unreadable(&what),
         Err(finding) => *finding,
     }
 }
@@ -80,7 +98,7 @@ pub fn fields_request(object: Object, skip: usize) -> HttpRequest {
 
 /// How many custom fields this page and those before it held, if there are more.
 pub fn more_fields(skipped: usize, answer: &Answer) -> Option<usize> {
-    let document = document("custom fields", answer).ok()?;
+    let document = READER.document("custom fields", answer).ok()?;
     let records = document.get("data")?.as_array()?.len();
     let more = document.get("has_more").and_then(Value::as_bool) == Some(true);
     (more && records > 0).then_some(skipped + records)
@@ -91,11 +109,8 @@ pub fn fields(settings: &Settings, object: Object, pages: &[Answer]) -> Vec<Find
     let what = format!("custom fields of {}", plural(object));
     let mut existing = Vec::new();
     for page in pages {
-        match document(&what, page) {
-            Ok(document) => match document.get("data") {
-                Some(Value::Array(records)) => existing.extend(records.iter().cloned()),
-                _ => return vec![unreadable(what)],
-            },
+        match READER.list(&what, page, "data") {
+            Ok(records) => existing.extend(records),
             Err(finding) => return vec![*finding],
         }
     }
@@ -121,18 +136,16 @@ fn field(settings: &Settings, spec: &FieldSpec, existing: &[Value]) -> Finding {
         return match by_name.and_then(|record| said(record, "id")) {
             Some(id) => Finding::wrong(
                 what,
-                "the configuration doesn't name its id".to_owned(),
+                "the configuration doesn't name its id",
                 line(spec, &id),
             ),
-            None => Finding {
+            None => Finding::to_make(
                 what,
-                state: State::Missing,
-                remedy: PREPARE.to_owned(),
-                repair: Some(post(
+                post(
                     path(spec.object),
                     json!({"name": spec.name, "type": "text"}),
-                )),
-            },
+                ),
+            ),
         };
     };
     let found = existing
@@ -149,8 +162,8 @@ fn field(settings: &Settings, spec: &FieldSpec, existing: &[Value]) -> Finding {
         ),
         Some(record) if said(record, "type").as_deref() != Some("text") => Finding::wrong(
             what,
-            "its type is not `text`".to_owned(),
-            "set its type to text in Close, or name another field".to_owned(),
+            "its type is not `text`",
+            "set its type to text in Close, or name another field",
         ),
         Some(record)
             if record
@@ -160,8 +173,8 @@ fn field(settings: &Settings, spec: &FieldSpec, existing: &[Value]) -> Finding {
         {
             Finding::wrong(
                 what,
-                "it takes several values".to_owned(),
-                "let it take one value in Close, or name another field".to_owned(),
+                "it takes several values",
+                "let it take one value in Close, or name another field",
             )
         }
         Some(_) => Finding::ok(what),
@@ -175,16 +188,16 @@ pub fn repaired(missing: &Finding, answer: &Answer) -> Finding {
         .iter()
         .find(|spec| what.starts_with(&format!("custom field {} ", spec.keeps)))
     else {
-        return trouble(what, answer);
+        return READER.trouble(&what, answer);
     };
-    match document(&what, answer) {
+    match READER.document(&what, answer) {
         Ok(document) => match document.get("id").and_then(Value::as_str) {
             Some(id) => Finding::wrong(
                 what,
-                "made; the configuration doesn't name its id yet".to_owned(),
+                "made; the configuration doesn't name its id yet",
                 line(spec, id),
             ),
-            None => unreadable(what),
+            None => READER.unreadable(&what),
         },
         Err(finding) => *finding,
     }
@@ -211,58 +224,4 @@ const fn plural(object: Object) -> &'static str {
         Object::Deal => "opportunities",
         _ => "contacts",
     }
-}
-
-fn document(what: &str, answer: &Answer) -> Result<Value, Box<Finding>> {
-    match answer {
-        Answer::Response {
-            status: 200 | 201,
-            body,
-            ..
-        } => match serde_json::from_slice(body) {
-            Ok(document @ Value::Object(_)) => Ok(document),
-            _ => Err(Box::new(unreadable(what.to_owned()))),
-        },
-        _ => Err(Box::new(trouble(what.to_owned(), answer))),
-    }
-}
-
-fn unreadable(what: String) -> Finding {
-    Finding::wrong(
-        what,
-        "the answer could not be understood".to_owned(),
-        "check that the account's base address is Close's".to_owned(),
-    )
-}
-
-/// A request that didn't succeed, with what to do about it.
-fn trouble(what: String, answer: &Answer) -> Finding {
-    let Answer::Response { status, body, .. } = answer else {
-        return Finding::wrong(
-            what,
-            "Close did not answer".to_owned(),
-            "check the network and the account's base address, then try again".to_owned(),
-        );
-    };
-    let document = serde_json::from_slice::<Value>(body).ok();
-    let reason = document
-        .as_ref()
-        .and_then(Refusal::of_body)
-        .map_or_else(|| bare_reason(*status), |refusal| refusal.reason(*status));
-    let remedy = match status {
-        401 => {
-            "the credential is refused: store a valid API key, or set `oauth = true` for an OAuth token"
-        }
-        402 => {
-            "the organisation's plan doesn't include this, or a payment is due: see its billing page in Close"
-        }
-        403 => {
-            "give the credential's user the right to manage custom fields and to edit leads in Close"
-        }
-        404 => "check that the account's base address is Close's",
-        429 => "a limit is used up: wait and try again",
-        500.. => "Close is failing: try again later",
-        _ => "see the reason",
-    };
-    Finding::wrong(what, reason, remedy.to_owned())
 }

@@ -51,7 +51,8 @@ use serde_json::Value;
 use super::build::lack;
 use super::executed::executed;
 use super::limits::{SEARCH_NAME, TEN_SECONDLY_NAME};
-use super::refusal::{Kind, Refusal, bare_reason};
+use super::refusal::{Kind, Refusal};
+use crate::refusal::bare_reason;
 
 /// HubSpot's locks last two seconds.
 const LOCK_MS: u64 = 2_000;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::refusal::bare_reason;
 use callflume_core::codes;
 use callflume_core::vendor::ItemOutcome;
 use serde_json::{Map, Value};
@@ -211,11 +212,6 @@ impl<'a> Refusal<'a> {
             words.join(" ")
         }
     }
-}
-
-/// The reason of a refusal that says nothing.
-pub(crate) fn bare_reason(status: u16) -> String {
-    format!("HTTP {status}")
 }
 
 /// HubSpot's words when a unique property's value is taken.

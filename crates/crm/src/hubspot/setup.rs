@@ -11,15 +11,32 @@ use serde_json::{Value, json};
 use super::build::{get, post};
 use super::paths::{account_details, percent_encoded, plural, properties};
 use super::properties::{KEY_PROPERTY, OPTED_OUT_PROPERTY, SENTIMENT_PROPERTY};
-use super::refusal::{Refusal, bare_reason, texts};
+use super::refusal::{Refusal, texts};
+use crate::refusal::bare_reason;
 use crate::settings::Settings;
-use crate::setup::{Finding, State};
+use crate::setup::{self, Finding, PREPARE, Reader, Said};
+
+const READER: Reader = Reader {
+    name: "HubSpot",
+    address: "HubSpot's",
+    said: |status, body| {
+        let bare = bare_reason(status);
+        let said = Refusal::of_body(body).map(|refusal| refusal.reason(status));
+        Said {
+            reason: said
+                .filter(|said| *said != bare)
+                .map(|said| format!("{bare}: {said}")),
+            remedy: match status {
+                403 => Some("add the missing scope to the app in HubSpot's settings"),
+                404 => Some("check the account's `api_version`"),
+                _ => None,
+            },
+        }
+    },
+};
 
 /// The group that our properties are in.
 pub const GROUP: &str = "callflume";
-
-/// Makes what is missing. `<account>` stands for the account's id, which is not known here.
-const PREPARE: &str = "run `callflume account prepare <account> --apply`";
 
 /// Scopes that the running service needs. Calls, notes and tasks come with those of contacts.
 pub const SCOPES: &[&str] = &[
@@ -92,7 +109,7 @@ pub fn account_request(settings: &Settings) -> HttpRequest {
 /// Reads the account's details.
 pub fn account(answer: &Answer) -> Result<AccountDetails, Box<Finding>> {
     let what = "account details".to_owned();
-    let document = document(&what, answer)?;
+    let document = READER.document(&what, answer)?;
     let time_zone = document
         .get("timeZone")
         .and_then(Value::as_str)
@@ -104,7 +121,7 @@ pub fn account(answer: &Answer) -> Result<AccountDetails, Box<Finding>> {
         }),
         None => Err(Box::new(Finding::wrong(
             what,
-            "HubSpot named no time zone".to_owned(),
+            "HubSpot named no time zone",
             "set the account's time zone in Callflume's configuration",
         ))),
     }
@@ -129,13 +146,13 @@ pub fn oauth_token_request(token: &str) -> HttpRequest {
 /// Compares the scopes that HubSpot names with those needed; with `prepare` also those for making properties.
 pub fn scopes(answer: &Answer, prepare: bool) -> Vec<Finding> {
     let what = "scopes of the credential".to_owned();
-    let granted = match document(&what, answer) {
+    let granted = match READER.document(&what, answer) {
         Ok(document) => match document.get("scopes") {
             Some(scopes @ Value::Array(_)) => texts(scopes),
             _ => {
                 return vec![Finding::wrong(
                     what,
-                    "HubSpot named no scopes".to_owned(),
+                    "HubSpot named no scopes",
                     "compare the app's scopes in HubSpot's settings with the documentation",
                 )];
             }
@@ -143,23 +160,11 @@ pub fn scopes(answer: &Answer, prepare: bool) -> Vec<Finding> {
         Err(finding) => return vec![*finding],
     };
     let further = if prepare { PREPARE_SCOPES } else { &[] };
-    SCOPES
-        .iter()
-        .chain(further)
-        .map(|scope| {
-            let what = format!("scope {scope}");
-            if granted.iter().any(|has| has == scope) {
-                Finding::ok(what)
-            } else {
-                Finding {
-                    what,
-                    state: State::Missing,
-                    remedy: format!("add the scope {scope} to the app in HubSpot's settings"),
-                    repair: None,
-                }
-            }
-        })
-        .collect()
+    setup::scopes(
+        SCOPES.iter().chain(further),
+        |scope| granted.iter().any(|has| has == scope),
+        |scope| format!("add the scope {scope} to the app in HubSpot's settings"),
+    )
 }
 
 /// Asks for the property groups of an object.
@@ -170,22 +175,20 @@ pub fn groups_request(settings: &Settings, object: Object) -> HttpRequest {
 /// Whether our group is among them. It must be there before a property can be made in it.
 pub fn group(settings: &Settings, object: Object, answer: &Answer) -> Finding {
     let what = format!("property group {}.{GROUP}", plural(object));
-    let groups = match listing(&what, answer) {
+    let groups = match READER.list(&what, answer, "results") {
         Ok(groups) => groups,
         Err(finding) => return *finding,
     };
     if groups.iter().any(|group| named(group, GROUP)) {
         return Finding::ok(what);
     }
-    Finding {
+    Finding::to_make(
         what,
-        state: State::Missing,
-        remedy: PREPARE.to_owned(),
-        repair: Some(post(
+        post(
             format!("{}/groups", properties(settings.api(), object)),
             &json!({"name": GROUP, "label": "Callflume", "displayOrder": -1}),
-        )),
-    }
+        ),
+    )
 }
 
 /// Asks for the properties of an object.
@@ -195,7 +198,11 @@ pub fn properties_request(settings: &Settings, object: Object) -> HttpRequest {
 
 /// Compares an object's properties with those required of it.
 pub fn object_properties(settings: &Settings, object: Object, answer: &Answer) -> Vec<Finding> {
-    let existing = match listing(&format!("properties of {}", plural(object)), answer) {
+    let existing = match READER.list(
+        &format!("properties of {}", plural(object)),
+        answer,
+        "results",
+    ) {
         Ok(existing) => existing,
         Err(finding) => return vec![*finding],
     };
@@ -209,12 +216,7 @@ pub fn object_properties(settings: &Settings, object: Object, answer: &Answer) -
 fn property(settings: &Settings, spec: PropertySpec, existing: &[Value]) -> Finding {
     let what = format!("property {}.{}", plural(spec.object), spec.name);
     let Some(found) = existing.iter().find(|entry| named(entry, spec.name)) else {
-        return Finding {
-            what,
-            state: State::Missing,
-            remedy: PREPARE.to_owned(),
-            repair: Some(create_property(settings, spec)),
-        };
+        return Finding::to_make(what, create_property(settings, spec));
     };
     let kind = found
         .get("type")
@@ -223,7 +225,7 @@ fn property(settings: &Settings, spec: PropertySpec, existing: &[Value]) -> Find
     if kind != "string" {
         return Finding::wrong(
             what,
-            "its type is not `string`".to_owned(),
+            "its type is not `string`",
             format!("rename or delete that property in HubSpot, then {PREPARE}"),
         );
     }
@@ -231,7 +233,7 @@ fn property(settings: &Settings, spec: PropertySpec, existing: &[Value]) -> Find
     if spec.unique && unique != Some(true) {
         return Finding::wrong(
             what,
-            "its values are not unique".to_owned(),
+            "its values are not unique",
             format!("HubSpot can't make it unique afterwards: delete it there, then {PREPARE}"),
         );
     }
@@ -256,75 +258,17 @@ fn create_property(settings: &Settings, spec: PropertySpec) -> HttpRequest {
 /// How a thing stands after its [`Finding::repair`] was sent. One that is there by now is as it must be; a further
 /// check tells whether it is the right one.
 pub fn repaired(missing: &Finding, answer: &Answer) -> Finding {
-    let what = missing.what.clone();
+    let what = &missing.what;
     match answer {
         Answer::Response {
             status: 200 | 201 | 409,
             ..
-        } => Finding::ok(what),
-        _ => trouble(what, answer),
+        } => Finding::ok(what.clone()),
+        _ => READER.trouble(what, answer),
     }
 }
 
 fn named(entry: &Value, name: &str) -> bool {
     entry.get("name").and_then(Value::as_str) == Some(name)
         && entry.get("archived").and_then(Value::as_bool) != Some(true)
-}
-
-fn listing(what: &str, answer: &Answer) -> Result<Vec<Value>, Box<Finding>> {
-    let document = document(what, answer)?;
-    match document.get("results") {
-        Some(Value::Array(entries)) => Ok(entries.clone()),
-        _ => Err(Box::new(unreadable(what.to_owned()))),
-    }
-}
-
-fn document(what: &str, answer: &Answer) -> Result<Value, Box<Finding>> {
-    match answer {
-        Answer::Response {
-            status: 200, body, ..
-        } => match serde_json::from_slice(body) {
-            Ok(document @ Value::Object(_)) => Ok(document),
-            _ => Err(Box::new(unreadable(what.to_owned()))),
-        },
-        _ => Err(Box::new(trouble(what.to_owned(), answer))),
-    }
-}
-
-fn unreadable(what: String) -> Finding {
-    Finding::wrong(
-        what,
-        "the answer could not be understood".to_owned(),
-        "check that the account's base address is HubSpot's",
-    )
-}
-
-/// A request that didn't succeed, with what to do about it.
-fn trouble(what: String, answer: &Answer) -> Finding {
-    let Answer::Response { status, body, .. } = answer else {
-        return Finding::wrong(
-            what,
-            "HubSpot did not answer".to_owned(),
-            "check the network and the account's base address, then try again",
-        );
-    };
-    let document = serde_json::from_slice::<Value>(body).ok();
-    let said = document
-        .as_ref()
-        .and_then(Refusal::of_body)
-        .map(|refusal| refusal.reason(*status))
-        .filter(|reason| *reason != bare_reason(*status));
-    let reason = match said {
-        Some(said) => format!("{}: {said}", bare_reason(*status)),
-        None => bare_reason(*status),
-    };
-    let remedy = match status {
-        401 => "the credential is refused: store a valid one",
-        403 => "add the missing scope to the app in HubSpot's settings",
-        404 => "check the account's `api_version`",
-        429 => "a limit is used up: wait and try again",
-        500.. => "HubSpot is failing: try again later",
-        _ => "see the reason",
-    };
-    Finding::wrong(what, reason, remedy)
 }

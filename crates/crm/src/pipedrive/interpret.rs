@@ -30,7 +30,6 @@
 //! An item that was never sent ([`Obstacle`]) is refused, or, if the account's settings lack one of our custom fields, not
 //! executed with *scope missing*.
 
-use callflume_core::codes;
 use callflume_core::effect::Object;
 use callflume_core::vendor::{AccountSignal, Answer, Interpretation, ItemOutcome, Operation, Verb};
 use serde_json::Value;
@@ -40,8 +39,9 @@ use super::build::planned;
 use super::found::{Success, read};
 use super::instants::http_date_ms;
 use super::limits::{BURST_NAME, SEARCH_NAME, searches};
-use super::refusal::{Refusal, bare_reason};
+use super::refusal::Refusal;
 use crate::headers::{number, seconds_as_ms, value};
+use crate::refusal::{bare_reason, refused};
 use crate::settings::Settings;
 
 /// Pause after a lock-out, milliseconds. How long one lasts is not published; sending on is what brought it about.
@@ -131,13 +131,6 @@ impl Meaning {
     /// Certainly not executed, for a reason that is the account's.
     const fn account(account: AccountSignal) -> Self {
         Self::of(account, ItemOutcome::NotExecuted)
-    }
-}
-
-const fn refused(reason: String) -> ItemOutcome {
-    ItemOutcome::Refused {
-        code: codes::CRM_REFUSED,
-        reason,
     }
 }
 

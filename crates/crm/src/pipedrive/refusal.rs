@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::fields::{CONTACT_KEY, DEAL_KEY, OPTED_OUT};
+use crate::refusal::bare_reason;
 use crate::settings::Settings;
 
 /// Names of fields that may stand in a reason.
@@ -106,11 +107,6 @@ impl<'a> Refusal<'a> {
         }
         reason
     }
-}
-
-/// The reason of a refusal that says nothing.
-pub(crate) fn bare_reason(status: u16) -> String {
-    format!("HTTP {status}")
 }
 
 /// Whether a word looks like one of Pipedrive's codes: `feature_capping_deals_limit`, `ERR_SCHEMA_VALIDATION_FAILED`.

@@ -15,12 +15,33 @@ use super::build::{PAGE, get, send};
 use super::fields::{CONTACT_KEY, DEAL_KEY, OPTED_OUT};
 use super::found::text;
 use super::paths::{V2, me};
-use super::refusal::{Refusal, bare_reason};
+use super::refusal::Refusal;
 use crate::settings::Settings;
-use crate::setup::{Finding, State};
+use crate::setup::{self, Finding, PREPARE, Reader, Said};
 
-/// Makes what is missing. `<account>` stands for the account's id, which is not known here.
-const PREPARE: &str = "run `callflume account prepare <account> --apply`";
+const READER: Reader = Reader {
+    name: "Pipedrive",
+    address: "Pipedrive's",
+    said: |status, body| {
+        let refusal = Refusal::of_body(body);
+        Said {
+            reason: refusal.map(|said| said.reason(status)),
+            remedy: match (status, refusal) {
+                (402, _) => {
+                    Some("the company's subscription isn't active: see its billing in Pipedrive")
+                }
+                (403, None) => Some(
+                    "Pipedrive has locked this credential out for sending too much: stop everything that uses it for ten minutes",
+                ),
+                (403, Some(_)) => {
+                    Some("the credential's user or app lacks a permission, or the plan a feature")
+                }
+                (404, _) => Some("check the account's base address"),
+                _ => None,
+            },
+        }
+    },
+};
 
 /// Scopes that an OAuth app needs. An API token has its user's permissions.
 pub const SCOPES: &[&str] = &["base", "contacts:full", "deals:full", "activities:full"];
@@ -92,7 +113,7 @@ pub fn account(answer: &Answer) -> Result<AccountDetails, Box<Finding>> {
     let user = document.get("data").and_then(Value::as_object);
     let user_id = user.and_then(|user| user.get("id").and_then(text));
     let (Some(user), Some(user_id)) = (user, user_id) else {
-        return Err(Box::new(unreadable(what)));
+        return Err(Box::new(READER.unreadable(what)));
     };
     let said = |name: &str| {
         user.get(name)
@@ -122,9 +143,8 @@ pub fn may_prepare(account: &AccountDetails) -> Finding {
     if account.administrator == Some(false) {
         return Finding::wrong(
             what,
-            "the credential's user is no administrator".to_owned(),
-            "prepare with an administrator's API token once; the running service doesn't need it"
-                .to_owned(),
+            "the credential's user is no administrator",
+            "prepare with an administrator's API token once; the running service doesn't need it",
         );
     }
     Finding::ok(what)
@@ -135,25 +155,15 @@ pub fn may_prepare(account: &AccountDetails) -> Finding {
 pub fn scopes(granted: &str, prepare: bool) -> Vec<Finding> {
     let granted: Vec<&str> = granted.split([',', ' ']).collect();
     let further = if prepare { PREPARE_SCOPES } else { &[] };
-    SCOPES
-        .iter()
-        .chain(further)
-        .map(|scope| {
-            let what = format!("scope {scope}");
-            if granted.contains(scope) {
-                Finding::ok(what)
-            } else {
-                Finding {
-                    what,
-                    state: State::Missing,
-                    remedy: format!(
-                        "add the scope {scope} to the app in Pipedrive's developer hub and let the company install it anew"
-                    ),
-                    repair: None,
-                }
-            }
-        })
-        .collect()
+    setup::scopes(
+        SCOPES.iter().chain(further),
+        |scope| granted.contains(&scope),
+        |scope| {
+            format!(
+                "add the scope {scope} to the app in Pipedrive's developer hub and let the company install it anew"
+            )
+        },
+    )
 }
 
 /// Where an object's fields are defined; none for one without custom fields.
@@ -210,7 +220,7 @@ fn field(settings: &Settings, spec: FieldSpec, existing: &[Value]) -> Finding {
         return if configured.is_some() {
             Finding::wrong(
                 what,
-                "there is no field with the key that the configuration gives".to_owned(),
+                "there is no field with the key that the configuration gives",
                 format!(
                     "remove `custom_fields.{}` from the account, then {PREPARE}",
                     spec.name
@@ -224,14 +234,14 @@ fn field(settings: &Settings, spec: FieldSpec, existing: &[Value]) -> Finding {
     if !kind.is_some_and(|kind| TEXT_TYPES.contains(&kind)) {
         return Finding::wrong(
             what,
-            "its type holds no text".to_owned(),
+            "its type holds no text",
             format!("rename or delete that field in Pipedrive, then {PREPARE}"),
         );
     }
     match (configured, code(found)) {
         (Some(_), _) => Finding::ok(what),
         (None, Some(key)) => unconfigured(spec, &key),
-        (None, None) => unreadable(&what),
+        (None, None) => READER.unreadable(&what),
     }
 }
 
@@ -241,10 +251,8 @@ fn missing(spec: FieldSpec) -> Finding {
         .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
     Finding {
-        what: what(spec),
-        state: State::Missing,
-        remedy: PREPARE.to_owned(),
         repair: fields_path(spec.object).map(|path| send(Method::Post, path, body)),
+        ..Finding::missing(what(spec), PREPARE)
     }
 }
 
@@ -255,7 +263,7 @@ pub fn repaired(missing: &Finding, answer: &Answer) -> Finding {
         .find(|spec| what(**spec) == missing.what);
     match (spec, made_key(answer)) {
         (Some(spec), Some(key)) => unconfigured(*spec, &key),
-        _ => trouble(&missing.what, answer),
+        _ => READER.trouble(&missing.what, answer),
     }
 }
 
@@ -280,7 +288,7 @@ fn what(spec: FieldSpec) -> String {
 fn unconfigured(spec: FieldSpec, key: &str) -> Finding {
     Finding::wrong(
         what(spec),
-        "it is there, but the configuration doesn't give its key".to_owned(),
+        "it is there, but the configuration doesn't give its key",
         format!(
             "add `custom_fields.{} = \"{key}\"` to the account",
             spec.name
@@ -313,60 +321,18 @@ fn listing(object: Object, answer: &Answer) -> Result<Vec<Value>, Box<Finding>> 
         Some(Value::Array(_)) if more => Err(Box::new(Finding::wrong(
             what,
             format!("there are more than {PAGE}"),
-            "give the keys of our fields in the account's `custom_fields` by hand".to_owned(),
+            "give the keys of our fields in the account's `custom_fields` by hand",
         ))),
         Some(Value::Array(entries)) => Ok(entries.clone()),
-        _ => Err(Box::new(unreadable(&what))),
+        _ => Err(Box::new(READER.unreadable(&what))),
     }
 }
 
+/// The body of a success; Pipedrive refuses with status 200, too.
 fn document(what: &str, answer: &Answer) -> Result<Value, Box<Finding>> {
-    match answer {
-        Answer::Response {
-            status: 200, body, ..
-        } => match serde_json::from_slice::<Value>(body) {
-            Ok(document) if Refusal::of_body(&document).is_some() => {
-                Err(Box::new(trouble(what, answer)))
-            }
-            Ok(document @ Value::Object(_)) => Ok(document),
-            _ => Err(Box::new(unreadable(what))),
-        },
-        _ => Err(Box::new(trouble(what, answer))),
+    let document = READER.document(what, answer)?;
+    if Refusal::of_body(&document).is_some() {
+        return Err(Box::new(READER.trouble(what, answer)));
     }
-}
-
-fn unreadable(what: &str) -> Finding {
-    Finding::wrong(
-        what.to_owned(),
-        "the answer could not be understood".to_owned(),
-        "check that the account's base address is Pipedrive's".to_owned(),
-    )
-}
-
-/// A request that didn't succeed, with what to do about it.
-fn trouble(what: &str, answer: &Answer) -> Finding {
-    let what = what.to_owned();
-    let Answer::Response { status, body, .. } = answer else {
-        return Finding::wrong(
-            what,
-            "Pipedrive did not answer".to_owned(),
-            "check the network and the account's base address, then try again".to_owned(),
-        );
-    };
-    let document = serde_json::from_slice::<Value>(body).ok();
-    let refusal = document.as_ref().and_then(Refusal::of_body);
-    let reason = refusal.map_or_else(|| bare_reason(*status), |said| said.reason(*status));
-    let remedy = match (status, refusal) {
-        (401, _) => "the credential is refused: store a valid one",
-        (402, _) => "the company's subscription isn't active: see its billing in Pipedrive",
-        (403, None) => {
-            "Pipedrive has locked this credential out for sending too much: stop everything that uses it for ten minutes"
-        }
-        (403, Some(_)) => "the credential's user or app lacks a permission, or the plan a feature",
-        (404, _) => "check the account's base address",
-        (429, _) => "a limit is used up: wait and try again",
-        (500.., _) => "Pipedrive is failing: try again later",
-        _ => "see the reason",
-    };
-    Finding::wrong(what, reason, remedy.to_owned())
+    Ok(document)
 }

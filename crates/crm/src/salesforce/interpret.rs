@@ -37,8 +37,9 @@ use serde_json::Value;
 use super::build::{is_nowhere, lack, sent};
 use super::found::Page;
 use super::kinds::Kind;
-use super::refusal::{Refusal, bare_reason};
-use super::settled::{Settled, refused, signal};
+use super::refusal::Refusal;
+use super::settled::{Settled, signal};
+use crate::refusal::{bare_reason, refused};
 use crate::settings::Settings;
 
 /// Wait for something in between that throttles, milliseconds.

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::fields::FIELD_NAMES;
 use super::kinds::Kind;
 use super::paths::is_id;
+use crate::refusal::bare_reason;
 use crate::settings::Settings;
 
 /// The errors of a request, a part or a record; at least one.
@@ -96,11 +97,6 @@ impl<'a> Refusal<'a> {
             words.join(" ")
         }
     }
-}
-
-/// The reason of a refusal that says nothing.
-pub(crate) fn bare_reason(status: u16) -> String {
-    format!("HTTP {status}")
 }
 
 /// One error.

@@ -23,7 +23,6 @@
 //! | kind absent or hidden, of a creation with a contact, unless only other fields are named | gone: the contact | fine |
 //! | anything else | refused, CF2101 | fine |
 
-use callflume_core::codes;
 use callflume_core::vendor::{AccountSignal, Item, ItemOutcome, Verb};
 use serde_json::Value;
 
@@ -33,6 +32,7 @@ use super::kinds::Kind;
 use super::limits::LONG_RUNNING_NAME;
 use super::paths::is_id;
 use super::refusal::Refusal;
+use crate::refusal::refused;
 
 /// Wait for a lock, milliseconds: Salesforce has waited 10 s for it already.
 const LOCK_MS: u64 = 1_000;
@@ -173,13 +173,6 @@ impl Settled {
             outcome: ItemOutcome::Unknown,
             kind,
         }
-    }
-}
-
-pub(super) fn refused(reason: String) -> ItemOutcome {
-    ItemOutcome::Refused {
-        code: codes::CRM_REFUSED,
-        reason,
     }
 }
 

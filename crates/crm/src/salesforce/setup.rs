@@ -13,15 +13,34 @@ use serde_json::{Map, Value, json};
 use super::build::{KEY_MAX, get, limits, send};
 use super::fields::{CALL_RECORDING, CALL_SENTIMENT, key_field, recording_field, sentiment_field};
 use super::paths::{base, sobject};
-use super::refusal::{Refusal, bare_reason};
+use super::refusal::Refusal;
 use super::required::OWN_FIELDS;
 pub use super::required::{FieldSpec, Holds, OBJECTS, REQUIRED_FIELDS};
 use super::texts::LINE_MAX;
 use crate::settings::Settings;
-use crate::setup::{Finding, State};
+use crate::setup::{Finding, PREPARE, Reader, Said};
 
-/// Makes what is missing. `<account>` stands for the account's id, which is not known here.
-const PREPARE: &str = "run `callflume account prepare <account> --apply`";
+const READER: Reader = Reader {
+    name: "Salesforce",
+    address: "the org's own, `https://<domain>.my.salesforce.com`",
+    said: |status, body| {
+        let refusal = Refusal::of_body(body);
+        let limited = refusal.is_some_and(|it| it.has_code("REQUEST_LIMIT_EXCEEDED"));
+        Said {
+            reason: refusal.map(|it| it.reason(status)),
+            remedy: match status {
+                401 => None,
+                _ if limited => Some("the org's requests are used up: wait and try again"),
+                403 => Some(
+                    "give the credential's user API access to this object, and to \"Customize Application\" for preparing, in Salesforce's setup",
+                ),
+                404 => Some("check the account's base address and `api_version`"),
+                _ => None,
+            },
+        }
+    },
+};
+
 /// Shows a field to the credential's user.
 const SHOW: &str = "give the credential's user read and edit access to it in Salesforce's setup (a permission set with the field's permissions), then check again";
 /// Longest text of a long text field, characters.
@@ -47,7 +66,7 @@ pub fn limits_request(settings: &Settings) -> HttpRequest {
 /// Reads the org's limits.
 pub fn org_limits(answer: &Answer) -> Result<OrgLimits, Box<Finding>> {
     let what = "credential and limits".to_owned();
-    let document = document(&what, answer)?;
+    let document = READER.document(&what, answer)?;
     let figure = |name: &str| {
         let figure = document.get("DailyApiRequests")?.get(name)?.as_i64()?;
         // A soft limit may be exceeded.
@@ -58,7 +77,7 @@ pub fn org_limits(answer: &Answer) -> Result<OrgLimits, Box<Finding>> {
             daily_api,
             remaining,
         }),
-        _ => Err(Box::new(unreadable(what))),
+        _ => Err(Box::new(READER.unreadable(&what))),
     }
 }
 
@@ -68,12 +87,10 @@ pub fn scopes(granted: &str) -> Finding {
     if granted.split(' ').any(|scope| SCOPES.contains(&scope)) {
         return Finding::ok(what);
     }
-    Finding {
+    Finding::missing(
         what,
-        state: State::Missing,
-        remedy: "add the scope \"Manage user data via APIs (api)\" to the connected app in Salesforce's setup, and connect anew".to_owned(),
-        repair: None,
-    }
+        "add the scope \"Manage user data via APIs (api)\" to the connected app in Salesforce's setup, and connect anew",
+    )
 }
 
 /// Asks what fields a kind of record has, as the credential's user sees them.
@@ -88,11 +105,8 @@ pub fn describe_request(settings: &Settings, object: Object) -> HttpRequest {
 /// Compares the fields of a kind of record, one of [`OBJECTS`], with those required of it.
 pub fn fields(settings: &Settings, object: Object, answer: &Answer) -> Vec<Finding> {
     let what = format!("fields of {}", sobject(object));
-    let existing = match document(&what, answer) {
-        Ok(document) => match document.get("fields") {
-            Some(Value::Array(fields)) => fields.clone(),
-            _ => return vec![unreadable(what)],
-        },
+    let existing = match READER.list(&what, answer, "fields") {
+        Ok(existing) => existing,
         Err(finding) => return vec![*finding],
     };
     REQUIRED_FIELDS
@@ -123,8 +137,7 @@ fn field(settings: &Settings, spec: FieldSpec, existing: &[Value]) -> Finding {
         "rename or delete that field in Salesforce, or name another as `custom_fields.{}`, then {PREPARE}",
         spec.keeps
     );
-    let wrong =
-        |reason: &str, remedy: String| Finding::wrong(what.clone(), reason.to_owned(), remedy);
+    let wrong = |reason: &str, remedy: String| Finding::wrong(what.clone(), reason, remedy);
     match spec.holds {
         Holds::Key if kind != "string" => wrong("its type is not text", replace),
         Holds::Line | Holds::Text if !matches!(kind, "string" | "textarea" | "url") => {
@@ -164,7 +177,7 @@ fn own_fields(object: Object, names: &[&str], existing: &[Value]) -> Finding {
             "the credential's user may not see or write {}",
             locked.join(", ")
         ),
-        "give the credential's user edit access to these fields in Salesforce's setup, then check again".to_owned(),
+        "give the credential's user edit access to these fields in Salesforce's setup, then check again",
     )
 }
 
@@ -220,24 +233,23 @@ fn missing(settings: &Settings, spec: FieldSpec) -> Finding {
         }
     }
     let body = json!({"FullName": full_name(settings, spec), "Metadata": metadata});
-    Finding {
-        what: what(settings, spec),
-        state: State::Missing,
-        remedy: PREPARE.to_owned(),
-        repair: Some(send(
+    Finding::to_make(
+        what(settings, spec),
+        send(
             Method::Post,
             format!("{}/tooling/sobjects/CustomField", base(settings)),
             body.to_string().into_bytes(),
-        )),
-    }
+        ),
+    )
 }
 
 /// How a field stands after its [`Finding::repair`] was sent: made, or there before, it waits to be shown to the
 /// credential's user; a further check tells whether it is the right one.
 pub fn repaired(missing: &Finding, answer: &Answer) -> Finding {
-    let what = missing.what.clone();
+    let what = &missing.what;
+    let hidden = |reason: &str| Finding::wrong(what.clone(), reason, SHOW);
     let Answer::Response { status, body, .. } = answer else {
-        return trouble(what, answer);
+        return READER.trouble(what, answer);
     };
     let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
     let made =
@@ -245,66 +257,12 @@ pub fn repaired(missing: &Finding, answer: &Answer) -> Finding {
     let refusal = Refusal::of_body(&body);
     let there = *status == 400 && refusal.is_some_and(|it| it.has_code("DUPLICATE_DEVELOPER_NAME"));
     if made {
-        Finding::wrong(
-            what,
-            "made; the credential's user may not see it yet".to_owned(),
-            SHOW.to_owned(),
-        )
+        hidden("made; the credential's user may not see it yet")
     } else if there {
-        Finding::wrong(
-            what,
-            "it is there, but the credential's user may not see it".to_owned(),
-            SHOW.to_owned(),
-        )
+        hidden("it is there, but the credential's user may not see it")
     } else if matches!(status, 200 | 201) {
-        unreadable(what)
+        READER.unreadable(what)
     } else {
-        trouble(what, answer)
+        READER.trouble(what, answer)
     }
-}
-
-fn document(what: &str, answer: &Answer) -> Result<Value, Box<Finding>> {
-    match answer {
-        Answer::Response {
-            status: 200, body, ..
-        } => match serde_json::from_slice(body) {
-            Ok(document @ Value::Object(_)) => Ok(document),
-            _ => Err(Box::new(unreadable(what.to_owned()))),
-        },
-        _ => Err(Box::new(trouble(what.to_owned(), answer))),
-    }
-}
-
-fn unreadable(what: String) -> Finding {
-    Finding::wrong(
-        what,
-        "the answer could not be understood".to_owned(),
-        "check that the account's base address is the org's own, `https://<domain>.my.salesforce.com`".to_owned(),
-    )
-}
-
-/// A request that didn't succeed, with what to do about it.
-fn trouble(what: String, answer: &Answer) -> Finding {
-    let Answer::Response { status, body, .. } = answer else {
-        return Finding::wrong(
-            what,
-            "Salesforce did not answer".to_owned(),
-            "check the network and the account's base address, then try again".to_owned(),
-        );
-    };
-    let document = serde_json::from_slice::<Value>(body).ok();
-    let refusal = document.as_ref().and_then(Refusal::of_body);
-    let reason = refusal.map_or_else(|| bare_reason(*status), |it| it.reason(*status));
-    let limited = refusal.is_some_and(|it| it.has_code("REQUEST_LIMIT_EXCEEDED"));
-    let remedy = match status {
-        401 => "the credential is refused: store a valid one",
-        _ if limited => "the org's requests are used up: wait and try again",
-        403 => {
-            "give the credential's user API access to this object, and to \"Customize Application\" for preparing, in Salesforce's setup"
-        }
-        404 => "check the account's base address and `api_version`",
-        500.. => "Salesforce is failing: try again later",
-        _ => "see the reason",
-    };
-    Finding::wrong(what, reason, remedy.to_owned())
 }
