@@ -56,7 +56,7 @@ pub use configs::{apply as apply_configs, read as read_configs};
 pub use fleet::{Stop, run};
 pub use http::Sender;
 pub use secret::{MissingSecret, resolve as resolve_secret, token_keys};
-pub use setup::{check_account, setup, vendor_of};
+pub use setup::{check_account, settings_of, setup, vendor_of};
 pub use status::AccountStatus;
 pub use tokens::{AccessToken, NoToken, access_token};
 

@@ -11,20 +11,25 @@ use callflume_core::record::JournalRecord;
 use callflume_core::vendor::{Vendor, WindowSpec};
 use callflume_crm as crm;
 
-/// The CRM of an account, speaking as its configuration says.
-pub fn vendor_of(config: &AccountConfig) -> Result<Arc<dyn Vendor>, BadConfig> {
+/// How the CRM of an account is spoken to, as its configuration says.
+pub fn settings_of(config: &AccountConfig) -> Result<crm::Settings, BadConfig> {
     let api = match &config.api_version {
         Some(text) => text
             .parse::<crm::ApiVersion>()
             .map_err(|error| BadConfig::new("api_version", error.to_string()))?,
         None => crm::ApiVersion::default(),
     };
-    let settings = crm::Settings::new(api, config.dispositions.clone())
+    Ok(crm::Settings::new(api, config.dispositions.clone())
         .map_err(|error| BadConfig::new("dispositions", error.to_string()))?
         .with_custom_fields(config.custom_fields.clone())
         .map_err(|error| BadConfig::new("custom_fields", error.to_string()))?
-        .with_oauth(config.oauth.is_on());
-    crm::vendor(&config.crm, &settings).map_err(|error| BadConfig::new("crm", error.to_string()))
+        .with_oauth(config.oauth.is_on()))
+}
+
+/// The CRM of an account, speaking as its configuration says.
+pub fn vendor_of(config: &AccountConfig) -> Result<Arc<dyn Vendor>, BadConfig> {
+    crm::vendor(&config.crm, &settings_of(config)?)
+        .map_err(|error| BadConfig::new("crm", error.to_string()))
 }
 
 fn windows_of(config: &AccountConfig) -> Result<&'static [WindowSpec], BadConfig> {

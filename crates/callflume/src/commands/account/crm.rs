@@ -11,8 +11,8 @@ use callflume_core::config::AccountConfig;
 use callflume_core::effect::Object;
 use callflume_core::vendor::{Answer, HttpRequest, Item, Observation, Operation, Vendor, Verb};
 use callflume_crm::setup::Finding;
-use callflume_crm::{ApiVersion, Settings, close, hubspot, pipedrive, salesforce};
-use callflume_worker::Sender;
+use callflume_crm::{Settings, close, hubspot, pipedrive, salesforce};
+use callflume_worker::{Sender, settings_of, vendor_of};
 use secrecy::SecretString;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -57,20 +57,13 @@ pub(super) struct Crm {
 impl Crm {
     /// For the account with this credential.
     pub(super) fn new(config: &AccountConfig, credential: Credential) -> anyhow::Result<Self> {
-        let api = match &config.api_version {
-            Some(text) => text.parse::<ApiVersion>()?,
-            None => ApiVersion::default(),
-        };
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let settings = Settings::new(api, config.dispositions.clone())?
-            .with_custom_fields(config.custom_fields.clone())?
-            .with_oauth(config.oauth.is_on());
         Ok(Self {
             sender: Sender::new(config)?.at(credential.base_url.as_deref()),
-            vendor: callflume_crm::vendor(&config.crm, &settings)?,
+            vendor: vendor_of(config)?,
             told: Vec::new(),
-            settings,
+            settings: settings_of(config)?,
             token: credential.token,
             scope: credential.scope,
             renewed: config.oauth.renewed().is_some(),
