@@ -8,15 +8,13 @@ use callflume_core::config::{AccountConfig, SecretRef};
 use callflume_core::event::{ContactRef, Draft};
 use callflume_core::lane::Lane;
 use callflume_core::time::WallTime;
-use callflume_core::vendor::{Answer, HttpRequest, Method};
 use callflume_crm::salesforce::KEY_FIELD;
-use callflume_sim::hubspot::{self, Deliver, Request};
 use callflume_sim::salesforce::{
     CustomField, FieldOwner, JobState, ObjectKind, Salesforce, SalesforceConfig,
 };
 use callflume_sim::scenario::Scenario;
 use callflume_sim::traffic::{Plan, PlannedEvent};
-use callflume_sim::virtual_time::{AccountSetup, Answered, Crm, Trace, VirtualRun, run};
+use callflume_sim::virtual_time::{AccountSetup, Trace, VirtualRun, run};
 use serde_json::json;
 
 const START_MS: i64 = 1_772_460_000_000;
@@ -24,41 +22,6 @@ const PEOPLE: usize = 20_000;
 /// Every fiftieth has an address that is none.
 const BAD_EVERY: usize = 50;
 const CALLS_MAX: u64 = 40;
-
-/// The fake org at the worlds' door.
-struct Org(Salesforce);
-
-impl Crm for Org {
-    fn arrive(&mut self, now_ms: i64, http: &HttpRequest) -> Answered {
-        let method = match http.method {
-            Method::Get => hubspot::Method::Get,
-            Method::Post => hubspot::Method::Post,
-            Method::Patch => hubspot::Method::Patch,
-            Method::Put => hubspot::Method::Put,
-        };
-        let mut request = Request::new(method, &http.path).with_bearer("sim-token");
-        if let Some(body) = &http.body {
-            request = request.with_header("content-type", http.content.media_type());
-            request.body.clone_from(body);
-        }
-        let reply = self.0.handle(now_ms, &request);
-        let after_ms = self.0.service_time_ms() + reply.extra_delay_ms;
-        let status = reply.status;
-        let answer = match reply.deliver {
-            Deliver::Drop => Answer::Lost,
-            Deliver::Normal => Answer::Response {
-                status,
-                headers: reply.headers,
-                body: reply.body,
-            },
-        };
-        Answered {
-            status,
-            answer,
-            after_ms,
-        }
-    }
-}
 
 fn account() -> AccountId {
     "acme".parse().unwrap()
@@ -96,7 +59,7 @@ fn event(n: usize) -> PlannedEvent {
     }
 }
 
-fn org() -> Org {
+fn org() -> Salesforce {
     let config = SalesforceConfig {
         custom_fields: vec![
             CustomField::key(FieldOwner::Contact, KEY_FIELD),
@@ -104,11 +67,11 @@ fn org() -> Org {
         ],
         ..SalesforceConfig::default()
     };
-    Org(Salesforce::new(config).unwrap())
+    Salesforce::new(config).unwrap()
 }
 
 struct Outcome {
-    run: VirtualRun<Org>,
+    run: VirtualRun<Salesforce>,
     trace: String,
 }
 
@@ -157,7 +120,7 @@ fn judge(name: &str, outcome: &Outcome, calls_max: u64) {
         panic!("one account");
     };
     assert!(outcome.run.drained, "{name}: not settled in time");
-    let org = &account.crm.0;
+    let org = &account.crm;
     let mut names: BTreeMap<&str, usize> = BTreeMap::new();
     for record in org.records(ObjectKind::Contact) {
         *names
@@ -212,7 +175,6 @@ fn twenty_thousand_people_take_forty_calls_at_most() {
     judge("whole", &outcome, CALLS_MAX);
     let states: Vec<JobState> = outcome.run.accounts[0]
         .crm
-        .0
         .job_states()
         .map(|(_, state)| state)
         .collect();

@@ -6,9 +6,8 @@ use callflume_core::effect::{self, Field, Object};
 use callflume_core::vendor::{
     AccountSignal, Answer, Interpretation, Item, ItemOutcome, Operation, Vendor, Verb,
 };
-use callflume_sim::hubspot::{
-    CustomProperty, HubSpot, HubSpotConfig, Method, ObjectKind, Request, UniqueConflict,
-};
+use callflume_sim::fakes::{Method, Request};
+use callflume_sim::hubspot::{CustomProperty, HubSpot, HubSpotConfig, ObjectKind, UniqueConflict};
 use serde_json::{Value, json};
 
 /// 15 June 2026, 12:00 UTC.

@@ -5,7 +5,8 @@ use callflume_core::event::Phone;
 use callflume_core::vendor::{
     AccountSignal, Answer, Interpretation, Item, ItemOutcome, Operation, Vendor, Verb,
 };
-use callflume_sim::hubspot::{CustomProperty, HubSpot, HubSpotConfig, Method, ObjectKind, Request};
+use callflume_sim::fakes::{Method, Request};
+use callflume_sim::hubspot::{CustomProperty, HubSpot, HubSpotConfig, ObjectKind};
 use serde_json::{Value, json};
 
 /// 15 June 2026, 12:00 UTC.

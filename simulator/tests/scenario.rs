@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use callflume_sim::fakes::Method;
 use callflume_sim::hubspot::prepared::fault;
-use callflume_sim::hubspot::{Fault, FaultKind, Method, Policy};
+use callflume_sim::hubspot::{Fault, FaultKind, Policy};
 use callflume_sim::scenario::{Arrivals, Scenario};
 
 const MINIMAL: &str = "name = \"x\"\nseed = 1\nduration_s = 10\n[calls]\nconcurrent = 5\n";

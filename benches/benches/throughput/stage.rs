@@ -20,9 +20,8 @@ use callflume_jetstream::lease::Leases;
 use callflume_jetstream::provision::{self, ProvisionSettings};
 use callflume_jetstream::watch::Watched;
 use callflume_jetstream::{Broker, connect};
-use callflume_sim::hubspot::{
-    HubSpot, HubSpotConfig, HubSpotServer, ServerOptions, fictional_e164,
-};
+use callflume_sim::fakes::{FakeServer, ServerOptions};
+use callflume_sim::hubspot::{HubSpot, HubSpotConfig, fictional_e164};
 use callflume_sim::live::stage::{TOKEN, account_config, epoch_ms, with_own_properties};
 use callflume_sim::live::{Launch, WorkerProcess};
 use callflume_testkit::Server;
@@ -52,7 +51,7 @@ pub(crate) enum CrmKind {
 enum Crm {
     Door(Door),
     Model {
-        server: HubSpotServer,
+        server: FakeServer,
         model: Arc<Mutex<HubSpot>>,
         /// Writes in its audit that no request made.
         seeded: u64,
@@ -417,7 +416,7 @@ async fn open_crm(kind: CrmKind, contacts: u32) -> anyhow::Result<(Crm, Vec<(Str
             let seeded = model.writes().len() as u64;
             let model = Arc::new(Mutex::new(model));
             let server =
-                HubSpotServer::start(model.clone(), ServerOptions::default(), epoch_ms).await?;
+                FakeServer::start(model.clone(), ServerOptions::default(), epoch_ms).await?;
             let crm = Crm::Model {
                 server,
                 model,

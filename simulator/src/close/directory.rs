@@ -8,7 +8,7 @@ use super::Close;
 use super::lists::{number, page};
 use super::replies::Refusal;
 use super::route::Operation;
-use crate::hubspot::Request;
+use crate::fakes::Request;
 
 /// Most users of a page.
 const PAGE_MAX: usize = 100;

@@ -3,6 +3,7 @@
 //! Decides nothing about any CRM. Both fronts (in process and over a socket) speak these types, so a model is the same
 //! under virtual time and under real HTTP.
 
+use callflume_core::vendor::{self, Answer, HttpRequest};
 use serde_json::Value;
 
 /// Method of a request. `Other` is answered like an unknown path.
@@ -199,6 +200,41 @@ impl Reply {
     /// The body as JSON, `None` when it isn't.
     pub fn body_json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
+    }
+}
+
+/// As it arrives, but for the credential, which each CRM wants in its own way.
+impl From<&HttpRequest> for Request {
+    fn from(http: &HttpRequest) -> Self {
+        let method = match http.method {
+            vendor::Method::Get => Method::Get,
+            vendor::Method::Post => Method::Post,
+            vendor::Method::Patch => Method::Patch,
+            vendor::Method::Put => Method::Put,
+        };
+        let mut request = Self::new(method, &http.path);
+        if let Some(body) = &http.body {
+            request.body.clone_from(body);
+            request = request.with_header("content-type", http.content.media_type());
+        }
+        request
+    }
+}
+
+/// As whoever asked gets it.
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        if reply.deliver == Deliver::Drop {
+            return Self::Lost;
+        }
+        let headers = reply.headers.into_iter();
+        Self::Response {
+            status: reply.status,
+            headers: headers
+                .map(|(name, value)| (name.to_lowercase(), value))
+                .collect(),
+            body: reply.body,
+        }
     }
 }
 

@@ -55,11 +55,7 @@ pub use records::{Association, ObjectKind, Record, RecordId};
 pub(crate) use seed::typed;
 pub use seed::{FICTIONAL_NUMBERS, SeededContact, fictional_e164};
 
-pub use crate::fakes::{
-    Deliver, FakeServer as HubSpotServer, Method, Reply, Request, ServerOptions,
-};
-pub use crate::phone::national_number;
-
+use crate::fakes::{Method, Reply, Request};
 use account::Account;
 use audit::Audit;
 use batch::BatchWrite;

@@ -29,8 +29,8 @@ use super::audit::{RequestAudit, Write, WriteKind};
 use super::comments::{Comments, says};
 use super::records::{ObjectKind, Record};
 use super::route::data_path;
+use crate::fakes::{Method, Request};
 use crate::holdings::{Arrival, Deed, Errand, HeldRecord, HeldWrite, Holdings, SetField};
-use crate::hubspot::{Method, Request};
 use crate::phone::national_number;
 
 /// Labels of the custom fields that an account is prepared with, beside our key.

@@ -2,10 +2,11 @@
 //!
 //! The credential is shown as each CRM wants it; it is always [`TOKEN`].
 
-use callflume_core::vendor::{Answer, HttpRequest, Method};
+use callflume_core::vendor::{Answer, HttpRequest};
 
 use crate::close::Close;
-use crate::hubspot::{Deliver, HubSpot, Reply, Request};
+use crate::fakes::{Reply, Request};
+use crate::hubspot::HubSpot;
 use crate::pipedrive::Pipedrive;
 use crate::salesforce::Salesforce;
 use crate::scenario::TOKEN;
@@ -35,14 +36,14 @@ impl<T: Crm + ?Sized> Crm for Box<T> {
 
 impl Crm for HubSpot {
     fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered {
-        let reply = self.handle(now_ms, &model_request(request).with_bearer(TOKEN));
+        let reply = self.handle(now_ms, &Request::from(request).with_bearer(TOKEN));
         answered(reply, self.service_time_ms())
     }
 }
 
 impl Crm for Salesforce {
     fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered {
-        let reply = self.handle(now_ms, &model_request(request).with_bearer(TOKEN));
+        let reply = self.handle(now_ms, &Request::from(request).with_bearer(TOKEN));
         answered(reply, self.service_time_ms())
     }
 }
@@ -50,7 +51,7 @@ impl Crm for Salesforce {
 impl Crm for Close {
     fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered {
         let shown = crate::close::basic_credential(TOKEN);
-        let request = model_request(request).with_header("authorization", &shown);
+        let request = Request::from(request).with_header("authorization", &shown);
         let reply = self.handle(now_ms, &request);
         answered(reply, self.service_time_ms())
     }
@@ -58,49 +59,16 @@ impl Crm for Close {
 
 impl Crm for Pipedrive {
     fn arrive(&mut self, now_ms: i64, request: &HttpRequest) -> Answered {
-        let request = model_request(request).with_header("x-api-token", TOKEN);
+        let request = Request::from(request).with_header("x-api-token", TOKEN);
         let reply = self.handle(now_ms, &request);
         answered(reply, self.service_time_ms())
     }
 }
 
 fn answered(reply: Reply, service_ms: u64) -> Answered {
-    let after_ms = service_ms + reply.extra_delay_ms;
-    let status = reply.status;
-    let answer = if reply.deliver == Deliver::Drop {
-        Answer::Lost
-    } else {
-        Answer::Response {
-            status,
-            headers: reply
-                .headers
-                .into_iter()
-                .map(|(name, value)| (name.to_lowercase(), value))
-                .collect(),
-            body: reply.body,
-        }
-    };
     Answered {
-        status,
-        answer,
-        after_ms,
+        status: reply.status,
+        after_ms: service_ms + reply.extra_delay_ms,
+        answer: reply.into(),
     }
-}
-
-fn model_request(http: &HttpRequest) -> Request {
-    let method = match http.method {
-        Method::Get => crate::hubspot::Method::Get,
-        Method::Post => crate::hubspot::Method::Post,
-        Method::Patch => crate::hubspot::Method::Patch,
-        Method::Put => crate::hubspot::Method::Put,
-    };
-    let mut request = Request::new(method, &http.path);
-    if let Some(body) = &http.body {
-        request.headers.push((
-            "content-type".to_owned(),
-            http.content.media_type().to_owned(),
-        ));
-        request.body.clone_from(body);
-    }
-    request
 }

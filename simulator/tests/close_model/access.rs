@@ -1,7 +1,7 @@
 //! Who may ask, and what is answered to those who may not.
 
 use callflume_sim::close::{ApiKey, Close, CloseConfig, OauthClient, ObjectKind, SetupError};
-use callflume_sim::hubspot::{Method, Request};
+use callflume_sim::fakes::{Method, Request};
 use serde_json::{Value, json};
 
 use crate::{BASIC, NOON_MS, body, config, get, organisation, post, put, send};

@@ -2,13 +2,11 @@
 
 use callflume_core::effect::{Field, Fields, Object, Value as FieldValue};
 use callflume_core::time::WallTime;
-use callflume_core::vendor::{
-    Answer, Interpretation, Item, ItemOutcome, Method as VendorMethod, Operation, Vendor, Verb,
-};
+use callflume_core::vendor::{Answer, Interpretation, Item, ItemOutcome, Operation, Vendor, Verb};
 use callflume_crm::Settings;
 use callflume_crm::close::Close as Vendored;
 use callflume_sim::close::{Close, ObjectKind};
-use callflume_sim::hubspot::{Deliver, Method, Request};
+use callflume_sim::fakes::Request;
 
 use crate::{BASIC, NOON_MS};
 
@@ -29,26 +27,8 @@ pub(crate) fn carried(
     at_ms: i64,
     request: &callflume_core::vendor::HttpRequest,
 ) -> Answer {
-    let method = match request.method {
-        VendorMethod::Get => Method::Get,
-        VendorMethod::Post => Method::Post,
-        VendorMethod::Put => Method::Put,
-        VendorMethod::Patch => Method::Patch,
-    };
-    let mut carried = Request::new(method, &request.path).with_header("authorization", BASIC);
-    if let Some(body) = &request.body {
-        carried.body.clone_from(body);
-        carried = carried.with_header("content-type", "application/json");
-    }
-    let reply = crm.handle(at_ms, &carried);
-    match reply.deliver {
-        Deliver::Drop => Answer::Lost,
-        Deliver::Normal => Answer::Response {
-            status: reply.status,
-            headers: reply.headers,
-            body: reply.body,
-        },
-    }
+    let carried = Request::from(request).with_header("authorization", BASIC);
+    crm.handle(at_ms, &carried).into()
 }
 
 pub(crate) fn ask(crm: &mut Close, at_ms: i64, operation: &Operation) -> Interpretation {

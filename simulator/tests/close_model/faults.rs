@@ -1,7 +1,7 @@
 //! Scripted faults: carried out or not, told or not.
 
 use callflume_sim::close::{Fault, FaultKind};
-use callflume_sim::hubspot::{Deliver, Method};
+use callflume_sim::fakes::{Deliver, Method};
 use serde_json::json;
 
 use crate::{NOON_MS, get, organisation, post};

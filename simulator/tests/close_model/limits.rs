@@ -1,7 +1,7 @@
 //! The limits: per endpoint group, key and organisation, to the request.
 
 use callflume_sim::close::{ApiKey, Close, CloseConfig, Scope};
-use callflume_sim::hubspot::{Method, Request};
+use callflume_sim::fakes::{Method, Request};
 use proptest::prelude::*;
 use serde_json::json;
 

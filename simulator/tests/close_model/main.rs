@@ -11,7 +11,7 @@ mod round_trip;
 mod searches;
 
 use callflume_sim::close::{Close, CloseConfig, CustomField, ObjectKind};
-use callflume_sim::hubspot::{Method, Reply, Request};
+use callflume_sim::fakes::{Method, Reply, Request};
 use serde_json::{Value, json};
 
 /// 15 June 2026, 12:00 UTC.

@@ -7,7 +7,7 @@ use callflume_core::vendor::{Item, ItemOutcome, Operation, Verb};
 use callflume_crm::Settings;
 use callflume_crm::close::setup;
 use callflume_sim::close::{Close, CloseConfig, Fault, FaultKind, ObjectKind};
-use callflume_sim::hubspot::Method;
+use callflume_sim::fakes::Method;
 
 use crate::carry::{ask, bo, carried, done, item, one, operation, records};
 use crate::{NOON_MS, config, organisation};

@@ -1,7 +1,7 @@
 //! What is held: leads with contacts and what hangs on them, lists replaced whole, nothing unique.
 
 use callflume_sim::close::{ObjectKind, WriteKind};
-use callflume_sim::hubspot::Method;
+use callflume_sim::fakes::Method;
 use serde_json::{Value, json};
 
 use crate::{NOON_MS, body, get, organisation, person, post, put, send};

@@ -4,7 +4,7 @@
 use callflume_core::effect::{Field, Object, Value as FieldValue};
 use callflume_core::vendor::{Item, ItemOutcome, Verb};
 use callflume_sim::close::{Close, CloseConfig, Fault, FaultKind, ObjectKind};
-use callflume_sim::hubspot::Method;
+use callflume_sim::fakes::Method;
 use serde_json::json;
 
 use crate::carry::{bo, done, item, kind, one, only, records, text};

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use callflume_sim::hubspot::{ALL_SCOPES, App, HubSpot, HubSpotConfig, Method, Request};
+use callflume_sim::fakes::{Method, Request};
+use callflume_sim::hubspot::{ALL_SCOPES, App, HubSpot, HubSpotConfig};
 use serde_json::{Value, json};
 
 use crate::{CONTACTS, NOON_MS, TOKEN, account, body, config, get, post};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{CALLS, CONTACTS, NOON_MS, account, body, config, created, post};
 
-fn batch(crm: &mut HubSpot, target: &str, inputs: &Value) -> callflume_sim::hubspot::Reply {
+fn batch(crm: &mut HubSpot, target: &str, inputs: &Value) -> callflume_sim::fakes::Reply {
     post(crm, NOON_MS, target, &json!({"inputs": inputs}))
 }
 

@@ -1,8 +1,7 @@
 //! Scripted faults: what was carried out and what the requester learns are two things.
 
-use callflume_sim::hubspot::{
-    Deliver, Fault, FaultKind, HubSpot, Method, ObjectKind, Policy, Reply,
-};
+use callflume_sim::fakes::{Deliver, Method, Reply};
+use callflume_sim::hubspot::{Fault, FaultKind, HubSpot, ObjectKind, Policy};
 use serde_json::json;
 
 use crate::{CONTACTS, NOON_MS, account, body, get, post};

@@ -1,6 +1,7 @@
 //! Windows, the two 429 shapes, headers, and the account's day.
 
-use callflume_sim::hubspot::{App, HubSpot, HubSpotConfig, Method, Policy, Pool, Request};
+use callflume_sim::fakes::{Method, Request};
+use callflume_sim::hubspot::{App, HubSpot, HubSpotConfig, Policy, Pool};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -18,7 +19,7 @@ const DAILY_HEADERS: [&str; 2] = [
     "X-HubSpot-RateLimit-Daily-Remaining",
 ];
 
-fn search(crm: &mut HubSpot, at_ms: i64) -> callflume_sim::hubspot::Reply {
+fn search(crm: &mut HubSpot, at_ms: i64) -> callflume_sim::fakes::Reply {
     post(
         crm,
         at_ms,

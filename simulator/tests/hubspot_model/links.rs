@@ -1,6 +1,7 @@
 //! Links between records, properties, and what belongs to the account.
 
-use callflume_sim::hubspot::{HubSpot, Method, ObjectKind, WriteKind, default_association_type};
+use callflume_sim::fakes::Method;
+use callflume_sim::hubspot::{HubSpot, ObjectKind, WriteKind, default_association_type};
 use serde_json::{Value, json};
 
 use crate::{CALLS, CONTACTS, NOON_MS, account, body, created, get, post, send};

@@ -10,9 +10,8 @@ mod records;
 mod refusals;
 mod searches;
 
-use callflume_sim::hubspot::{
-    CustomProperty, HubSpot, HubSpotConfig, Method, ObjectKind, Reply, Request,
-};
+use callflume_sim::fakes::{Method, Reply, Request};
+use callflume_sim::hubspot::{CustomProperty, HubSpot, HubSpotConfig, ObjectKind};
 use serde_json::{Value, json};
 
 /// 15 June 2026, 12:00 UTC.

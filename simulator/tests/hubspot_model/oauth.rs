@@ -1,6 +1,7 @@
 //! Refreshing access tokens.
 
-use callflume_sim::hubspot::{HubSpot, HubSpotConfig, Method, OauthClient, Reply, Request};
+use callflume_sim::fakes::{Method, Reply, Request};
+use callflume_sim::hubspot::{HubSpot, HubSpotConfig, OauthClient};
 
 use crate::{NOON_MS, body, config};
 

@@ -1,6 +1,7 @@
 //! Single records: create, read, update, list, archive.
 
-use callflume_sim::hubspot::{Method, ObjectKind};
+use callflume_sim::fakes::Method;
+use callflume_sim::hubspot::ObjectKind;
 use serde_json::{Value, json};
 
 use crate::{CONTACTS, NOON_MS, account, body, created, get, patch, post, send};

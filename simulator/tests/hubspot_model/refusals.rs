@@ -1,6 +1,7 @@
 //! What is refused, and in which shape.
 
-use callflume_sim::hubspot::{HubSpot, HubSpotConfig, Method, UniqueConflict};
+use callflume_sim::fakes::Method;
+use callflume_sim::hubspot::{HubSpot, HubSpotConfig, UniqueConflict};
 use serde_json::{Value, json};
 
 use crate::{CALLS, CONTACTS, NOON_MS, account, body, config, created, post, send};

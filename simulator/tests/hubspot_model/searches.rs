@@ -1,8 +1,7 @@
 //! Searches: lag, phones as people type them, filters and their bounds; seeded contacts.
 
-use callflume_sim::hubspot::{
-    HubSpot, HubSpotConfig, ObjectKind, SetupError, WriteKind, national_number,
-};
+use callflume_sim::hubspot::{HubSpot, HubSpotConfig, ObjectKind, SetupError, WriteKind};
+use callflume_sim::phone::national_number;
 use serde_json::{Value, json};
 
 use crate::{CONTACTS, NOON_MS, account, body, config, created, get, patch, post};

@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-use callflume_sim::hubspot::{Fault, FaultKind, Method, ObjectKind, Policy};
+use callflume_sim::fakes::Method;
+use callflume_sim::hubspot::{Fault, FaultKind, ObjectKind, Policy};
 use callflume_sim::oracle::{DETAILS_MAX, Defect, EffectCounts, Judgement, PublishOutcome};
 use callflume_sim::scenario::TOKEN;
 use callflume_sim::traffic::PlannedEvent;

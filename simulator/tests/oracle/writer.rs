@@ -6,9 +6,8 @@ use callflume_core::effect::{Fields, Object, Write};
 use callflume_core::event::{ContactRef, EventId};
 use callflume_core::plan::{contact_base_fields, default_effects};
 use callflume_core::vendor::{Item, Operation, Vendor, Verb};
-use callflume_sim::hubspot::{
-    CustomProperty, HubSpot, Method, ObjectKind, RecordId, Reply, Request, SeededContact,
-};
+use callflume_sim::fakes::{Method, Reply, Request};
+use callflume_sim::hubspot::{CustomProperty, HubSpot, ObjectKind, RecordId, SeededContact};
 use callflume_sim::oracle::{Judgement, PublishOutcome, Published, judge};
 use callflume_sim::scenario::{Scenario, TOKEN};
 use callflume_sim::traffic::{Plan, PlannedEvent};

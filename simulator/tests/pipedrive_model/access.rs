@@ -1,6 +1,6 @@
 //! Who may do what: credentials, administrators, what the older version no longer has.
 
-use callflume_sim::hubspot::{Method, Request};
+use callflume_sim::fakes::{Method, Request};
 use callflume_sim::pipedrive::{Pipedrive, PipedriveConfig, SetupError, Token};
 use serde_json::{Value, json};
 

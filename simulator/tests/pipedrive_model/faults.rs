@@ -1,6 +1,6 @@
 //! Scripted faults: what was carried out and what the requester learns are two things.
 
-use callflume_sim::hubspot::{Deliver, Method, Reply};
+use callflume_sim::fakes::{Deliver, Method, Reply};
 use callflume_sim::pipedrive::{Fault, FaultKind, Kind, Pipedrive, Policy};
 use serde_json::json;
 

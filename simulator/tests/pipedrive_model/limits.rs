@@ -1,6 +1,6 @@
 //! The limits to the letter: prices, windows, the day, the lock-out.
 
-use callflume_sim::hubspot::{Method, Reply, Request};
+use callflume_sim::fakes::{Method, Reply, Request};
 use callflume_sim::pipedrive::{Pipedrive, PipedriveConfig, Policy};
 use serde_json::{Value, json};
 

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use callflume_core::effect::{Field, Fields, Object, Value as FieldValue};
 use callflume_core::event::Phone;
 use callflume_core::vendor::{
-    AccountSignal, Answer, HttpRequest, Interpretation, Item, ItemOutcome, Method as VendorMethod,
-    Operation, Vendor, Verb,
+    AccountSignal, Answer, HttpRequest, Interpretation, Item, ItemOutcome, Operation, Vendor, Verb,
 };
 use callflume_crm::Settings;
 use callflume_crm::pipedrive::{Pipedrive as Translation, TOKEN_HEADER};
-use callflume_sim::hubspot::{Deliver, Method, Request};
+use callflume_sim::fakes::Request;
 use callflume_sim::pipedrive::{Kind, Pipedrive, PipedriveConfig};
 
 use crate::{DEAL_KEY, NOON_MS, OPTED_OUT, PERSON_KEY, TOKEN};
@@ -41,25 +40,8 @@ impl Line {
 
     pub(crate) fn answer(&mut self, request: &HttpRequest) -> Answer {
         self.now_ms += 2_000;
-        let method = match request.method {
-            VendorMethod::Get => Method::Get,
-            VendorMethod::Post => Method::Post,
-            VendorMethod::Patch => Method::Patch,
-            VendorMethod::Put => Method::Put,
-        };
-        let mut sent = Request::new(method, &request.path).with_header(TOKEN_HEADER, TOKEN);
-        if let Some(body) = &request.body {
-            sent.body.clone_from(body);
-        }
-        let reply = self.crm.handle(self.now_ms, &sent);
-        match reply.deliver {
-            Deliver::Drop => Answer::Lost,
-            Deliver::Normal => Answer::Response {
-                status: reply.status,
-                headers: reply.headers,
-                body: reply.body,
-            },
-        }
+        let sent = Request::from(request).with_header(TOKEN_HEADER, TOKEN);
+        self.crm.handle(self.now_ms, &sent).into()
     }
 
     pub(crate) fn exchange(&mut self, operation: &Operation) -> Interpretation {

@@ -13,7 +13,7 @@ mod records;
 mod round_trip;
 mod searches;
 
-use callflume_sim::hubspot::{Method, Reply, Request};
+use callflume_sim::fakes::{Method, Reply, Request};
 use callflume_sim::pipedrive::{CustomField, FieldOwner, Pipedrive, PipedriveConfig, Token};
 use serde_json::{Value, json};
 

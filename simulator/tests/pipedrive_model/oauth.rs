@@ -1,6 +1,6 @@
 //! Refreshing access tokens.
 
-use callflume_sim::hubspot::{Method, Reply, Request};
+use callflume_sim::fakes::{Method, Reply, Request};
 use callflume_sim::pipedrive::{OauthClient, Pipedrive, PipedriveConfig};
 
 use crate::{NOON_MS, body, config};

@@ -1,6 +1,6 @@
 //! Records: what may be written, what is refused, what becomes of what people do behind our back.
 
-use callflume_sim::hubspot::{Method, Request};
+use callflume_sim::fakes::{Method, Request};
 use callflume_sim::pipedrive::{Kind, WriteKind};
 use serde_json::{Value, json};
 

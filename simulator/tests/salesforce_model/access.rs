@@ -1,6 +1,6 @@
 //! Sessions and the token endpoint.
 
-use callflume_sim::hubspot::{Method, Reply, Request};
+use callflume_sim::fakes::{Method, Reply, Request};
 use callflume_sim::salesforce::{
     ConnectedApp, GRANTS_MAX, Salesforce, SalesforceConfig, Session, SetupError,
 };

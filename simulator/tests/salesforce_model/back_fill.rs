@@ -8,7 +8,6 @@ use callflume_sim::salesforce::{Fault, FaultKind, ObjectKind};
 
 use crate::line::{Line, done, of, text, together, write};
 
-const CSV: &str = "text/csv";
 /// Contacts of the back-fill, and which of them a rule of the CRM refuses: every fiftieth.
 const CONTACTS: usize = 20_000;
 const BAD_EVERY: usize = 50;
@@ -60,7 +59,7 @@ impl Line {
     fn uploaded(&mut self, job: &Job, operation: &Operation) {
         let table = bulk::table(&settings(), operation).unwrap();
         assert!(table.len() < bulk::TABLE_MAX);
-        let answer = self.answer_as(&bulk::upload(&settings(), &job.id, table), CSV);
+        let answer = self.answer(&bulk::upload(&settings(), &job.id, table));
         bulk::uploaded(&settings(), &answer).unwrap();
     }
 
@@ -169,7 +168,7 @@ fn a_repeated_job_doubles_nobody_and_a_job_that_was_left_writes_nobody() {
     line.crm
         .add_fault(Fault::next(FaultKind::ExecuteThenDrop, "/batches"));
     let table = bulk::table(&settings(), &people).unwrap();
-    let lost = line.answer_as(&bulk::upload(&settings(), &job.id, table), CSV);
+    let lost = line.answer(&bulk::upload(&settings(), &job.id, table));
     assert_eq!(
         bulk::uploaded(&settings(), &lost),
         Err(bulk::Trouble::Unknown)

@@ -1,6 +1,6 @@
 //! Bulk API 2.0: jobs that run as time goes by.
 
-use callflume_sim::hubspot::{Method, Reply, Request};
+use callflume_sim::fakes::{Method, Reply, Request};
 use callflume_sim::salesforce::{JobState, ObjectKind, Salesforce};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! The rule against contacts that are there already.
 
-use callflume_sim::hubspot::Method;
+use callflume_sim::fakes::Method;
 use callflume_sim::salesforce::{DuplicateRule, Salesforce};
 use serde_json::{Value, json};
 

@@ -362,7 +362,7 @@ fn fields_that_may_not_be_seen_or_written_are_refused_as_such() {
 #[test]
 fn bodies_that_are_no_json_are_refused() {
     let mut crm = org();
-    let mut request = crate::request(callflume_sim::hubspot::Method::Post, CONTACTS, &json!({}));
+    let mut request = crate::request(callflume_sim::fakes::Method::Post, CONTACTS, &json!({}));
     request.body = b"{\"LastName\":".to_vec();
     assert_eq!(
         code(&crm.handle(NOON_MS, &request), 400),

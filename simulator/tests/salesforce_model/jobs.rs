@@ -1,6 +1,6 @@
 //! What a job is refused for before it runs.
 
-use callflume_sim::hubspot::Method;
+use callflume_sim::fakes::Method;
 use callflume_sim::salesforce::DAY_MS;
 use serde_json::json;
 

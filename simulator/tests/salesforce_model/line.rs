@@ -4,13 +4,12 @@ use callflume_core::effect::{Field, Fields, Object, Value as FieldValue};
 use callflume_core::event::Phone;
 use callflume_core::time::WallTime;
 use callflume_core::vendor::{
-    AccountSignal, Answer, HttpRequest, Interpretation, Item, ItemOutcome, Method as VendorMethod,
-    Operation, Vendor, Verb,
+    AccountSignal, Answer, HttpRequest, Interpretation, Item, ItemOutcome, Operation, Vendor, Verb,
 };
 use callflume_crm::Settings;
 use callflume_crm::salesforce::{Salesforce as Translation, setup};
 use callflume_crm::setup::{Finding, State};
-use callflume_sim::hubspot::{Deliver, Method, Request};
+use callflume_sim::fakes::Request;
 use callflume_sim::salesforce::{ObjectKind, Record, Salesforce, SalesforceConfig};
 use serde_json::Value;
 
@@ -67,31 +66,9 @@ impl Line {
     }
 
     pub(crate) fn answer(&mut self, request: &HttpRequest) -> Answer {
-        self.answer_as(request, "application/json")
-    }
-
-    pub(crate) fn answer_as(&mut self, request: &HttpRequest, content: &str) -> Answer {
         self.now_ms += 2_000;
-        let method = match request.method {
-            VendorMethod::Get => Method::Get,
-            VendorMethod::Post => Method::Post,
-            VendorMethod::Patch => Method::Patch,
-            VendorMethod::Put => Method::Put,
-        };
-        let mut sent = Request::new(method, &request.path).with_bearer(TOKEN);
-        if let Some(body) = &request.body {
-            sent.body.clone_from(body);
-            sent = sent.with_header("content-type", content);
-        }
-        let reply = self.crm.handle(self.now_ms, &sent);
-        match reply.deliver {
-            Deliver::Drop => Answer::Lost,
-            Deliver::Normal => Answer::Response {
-                status: reply.status,
-                headers: reply.headers,
-                body: reply.body,
-            },
-        }
+        let sent = Request::from(request).with_bearer(TOKEN);
+        self.crm.handle(self.now_ms, &sent).into()
     }
 
     pub(crate) fn exchange(&mut self, operation: &Operation) -> Interpretation {

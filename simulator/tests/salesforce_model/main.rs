@@ -23,7 +23,7 @@ mod searches;
 mod setup;
 mod upserts;
 
-use callflume_sim::hubspot::{Method, Reply, Request};
+use callflume_sim::fakes::{Method, Reply, Request};
 use callflume_sim::salesforce::{
     CustomField, FieldOwner, Salesforce, SalesforceConfig, Session, Type,
 };

@@ -1,6 +1,6 @@
 //! The query language and its pages.
 
-use callflume_sim::hubspot::Method;
+use callflume_sim::fakes::Method;
 use callflume_sim::salesforce::{PAGE_MAX, Salesforce};
 use serde_json::{Value, json};
 

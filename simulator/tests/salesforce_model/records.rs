@@ -1,6 +1,6 @@
 //! Requests about one record.
 
-use callflume_sim::hubspot::Method;
+use callflume_sim::fakes::Method;
 use callflume_sim::salesforce::{ObjectKind, WriteKind};
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ fn what_is_not_there_is_told_apart_from_what_was_deleted() {
     let versions = ["30", "69", "x"].map(|version| format!("/services/data/v{version}.0/limits"));
     for target in versions {
         let request =
-            callflume_sim::hubspot::Request::new(Method::Get, &target).with_bearer("sim-token");
+            callflume_sim::fakes::Request::new(Method::Get, &target).with_bearer("sim-token");
         assert_eq!(
             code(&crm.handle(NOON_MS, &request), 404),
             "NOT_FOUND",

@@ -1,6 +1,6 @@
 //! What an account's preparation sees and does: descriptions, and fields made through the Tooling API.
 
-use callflume_sim::hubspot::{Method, Request};
+use callflume_sim::fakes::{Method, Request};
 use callflume_sim::salesforce::{FieldOwner, Salesforce};
 use serde_json::{Value, json};
 

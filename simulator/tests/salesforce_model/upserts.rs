@@ -1,6 +1,6 @@
 //! Writing by external id.
 
-use callflume_sim::hubspot::{Method, Request};
+use callflume_sim::fakes::{Method, Request};
 use callflume_sim::salesforce::{Salesforce, WriteKind};
 use serde_json::{Value, json};
 

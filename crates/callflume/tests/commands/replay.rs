@@ -3,7 +3,8 @@
 use callflume_core::lane::Lane;
 use callflume_core::time::WallTime;
 use callflume_jetstream::dead::{DeadLetter, DeadLetters};
-use callflume_sim::hubspot::{Method, ObjectKind, Record, Request};
+use callflume_sim::fakes::{Method, Request};
+use callflume_sim::hubspot::{ObjectKind, Record};
 use callflume_testkit::wait_for;
 use serde_json::{Value, json};
 
