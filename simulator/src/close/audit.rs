@@ -4,11 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::limits::Scope;
 use super::records::ObjectKind;
-use crate::fakes::Method;
+use crate::fakes::{FieldWrite, Method};
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,15 +40,6 @@ pub enum WriteKind {
     /// Moved to another lead by a merge.
     Move,
     Delete,
-}
-
-/// One field of a write, as stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FieldWrite {
-    pub name: String,
-    pub value: Value,
-    /// Whether the value was another one before.
-    pub changed: bool,
 }
 
 /// One applied write.

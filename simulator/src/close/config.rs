@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::records::ObjectKind;
+use crate::fakes::NoMoreNumbers;
 
 /// A fake organisation.
 #[derive(Debug, Clone)]
@@ -171,6 +172,6 @@ pub enum SetupError {
     ZeroLimit(&'static str),
     #[error("there are two custom fields {0:?}: choose another id")]
     FieldExists(String),
-    #[error("{asked} more contacts can't be seeded: {left} fictional numbers are left")]
-    NoMoreNumbers { asked: u32, left: u32 },
+    #[error(transparent)]
+    NoMoreNumbers(#[from] NoMoreNumbers),
 }

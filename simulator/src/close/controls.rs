@@ -2,8 +2,6 @@
 //!
 //! Nothing here counts as a request. What an oracle reads is what was applied, never what somebody was told.
 
-use rand::Rng;
-
 use super::Close;
 use super::audit::{Counters, RequestAudit, Write};
 use super::config::{ApiKey, SetupError};
@@ -13,9 +11,7 @@ use super::records::{ObjectKind, Record};
 impl Close {
     /// Draws the service time of one request, milliseconds: uniform around the configured mean.
     pub fn service_time_ms(&mut self) -> u64 {
-        let (mean, jitter) = (self.config.service_ms, self.config.service_jitter_ms);
-        self.service
-            .random_range(mean.saturating_sub(jitter)..=mean.saturating_add(jitter))
+        self.service.draw_ms()
     }
 
     /// Adds a credential at run time.

@@ -3,10 +3,11 @@
 //! Invariants: no window ever holds more admitted requests than its limit; a request is admitted by both windows or by
 //! neither; a refused one takes no place. Whether refused requests count isn't documented; chosen: they don't.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use super::audit::Counters;
 use super::config::{CloseConfig, SetupError};
+use crate::fakes::RollingLog;
 
 /// Whose limit was full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,20 +25,6 @@ pub(super) struct State {
     pub(super) resets_in_ms: i64,
 }
 
-/// The instants of the last admitted requests.
-#[derive(Debug, Default)]
-struct Log(VecDeque<i64>);
-
-impl Log {
-    /// Requests in the window that ends now; one exactly as old as the window is outside.
-    fn held(&mut self, now_ms: i64, window_ms: i64) -> u32 {
-        while self.0.front().is_some_and(|&at| at <= now_ms - window_ms) {
-            self.0.pop_front();
-        }
-        self.0.len() as u32
-    }
-}
-
 /// Every window of the organisation.
 #[derive(Debug)]
 pub(super) struct Limits {
@@ -45,8 +32,8 @@ pub(super) struct Limits {
     window_ms: i64,
     factor: u32,
     of_group: BTreeMap<String, u32>,
-    of_key: BTreeMap<(usize, &'static str), Log>,
-    of_organization: BTreeMap<&'static str, Log>,
+    of_key: BTreeMap<(usize, &'static str), RollingLog>,
+    of_organization: BTreeMap<&'static str, RollingLog>,
 }
 
 impl Limits {
@@ -108,7 +95,7 @@ impl Limits {
         of_organization.0.push_back(now_ms);
         counters.admitted += 1;
         let most = counters.max_in_window.entry(group).or_insert(0);
-        *most = (*most).max(of_key.0.len() as u32);
+        *most = (*most).max(of_key.len());
         Ok(())
     }
 
@@ -128,7 +115,7 @@ impl Limits {
     /// The window that has least left.
     pub(super) fn state(&mut self, now_ms: i64, key: usize, group: &'static str) -> State {
         let (limit, window_ms, factor) = (self.limit(group), self.window_ms, self.factor);
-        let look = |log: &mut Log, limit: u32| State {
+        let look = |log: &mut RollingLog, limit: u32| State {
             limit,
             remaining: limit.saturating_sub(log.held(now_ms, window_ms)),
             resets_in_ms: log

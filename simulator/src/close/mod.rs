@@ -25,23 +25,21 @@ mod records;
 mod replies;
 mod route;
 mod search;
-mod seed;
+pub(crate) mod seed;
 mod view;
 mod views;
 mod writes;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value};
 
-pub use audit::{Counters, FieldWrite, RequestAudit, Write, WriteKind};
+pub use audit::{Counters, RequestAudit, Write, WriteKind};
 pub use config::{ApiKey, CloseConfig, CustomField, OauthClient, SetupError};
 pub use faults::{Fault, FaultKind};
 pub use limits::Scope;
 pub use records::{ObjectKind, Record};
-pub use seed::{SEEDED_AT_MS, SeededContact};
+pub use seed::{OnLead, SeededContact};
 
-use crate::fakes::{Method, Reply, Request};
+use crate::fakes::{Method, Reply, Request, ServiceTime};
 pub(crate) use access::basic_credential;
 use access::{Access, Asker};
 use audit::Audit;
@@ -68,7 +66,7 @@ pub struct Close {
     audit: Audit,
     numbers_used: u32,
     now_ms: i64,
-    service: ChaCha8Rng,
+    service: ServiceTime,
 }
 
 impl Close {
@@ -89,7 +87,7 @@ impl Close {
             audit: Audit::default(),
             numbers_used: 0,
             now_ms: i64::MIN,
-            service: ChaCha8Rng::seed_from_u64(config.seed),
+            service: ServiceTime::new(config.service_ms, config.service_jitter_ms, config.seed),
             config,
         })
     }

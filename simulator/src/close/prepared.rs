@@ -1,14 +1,10 @@
 //! A fake organisation as `callflume account prepare` leaves it, with the configuration that goes with it.
 
-use callflume_core::event::ContactRef;
 use callflume_core::vendor::Span;
 
 use super::view::{KEY_LABEL, OPTED_OUT_LABEL, SENTIMENT_LABEL};
-use super::{
-    ApiKey, Close, CloseConfig, CustomField, Fault, FaultKind, ObjectKind, SeededContact,
-    SetupError,
-};
-use crate::fakes::Prepared;
+use super::{ApiKey, Close, CloseConfig, CustomField, Fault, FaultKind, ObjectKind, SetupError};
+use crate::fakes::{Prepared, named};
 use crate::scenario::{Crm, FaultAction, FaultSpec, Scenario, TOKEN};
 use crate::traffic::CONTACT_PROPERTIES;
 
@@ -46,22 +42,11 @@ pub(crate) fn account(
     for spec in &scenario.crm.faults {
         crm.add_fault(fault(spec, start_ms));
     }
-    let known = seeded.iter().enumerate();
     Ok(Prepared {
         crm: Box::new(crm),
         config,
-        known: known.map(|(place, it)| named(place, it)).collect(),
+        known: named(&seeded),
     })
-}
-
-/// How a publisher names them: always by number and name, every third one by e-mail address too.
-fn named(place: usize, seeded: &SeededContact) -> ContactRef {
-    ContactRef {
-        phone: Some(seeded.e164.clone()),
-        email: seeded.email.clone().filter(|_| place.is_multiple_of(3)),
-        key: None,
-        name: Some(seeded.name.clone()),
-    }
 }
 
 /// An organisation without anything of ours, with the limits of its profile: a stricter search, all other groups alike.

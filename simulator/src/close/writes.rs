@@ -4,11 +4,11 @@
 use serde_json::{Map, Value, json};
 
 use super::Close;
-use super::audit::{FieldWrite, Write, WriteKind};
+use super::audit::{Write, WriteKind};
 use super::fields::Reference;
 use super::records::{ObjectKind, Record};
 use super::replies::{Refusal, iso};
-use crate::fakes::Request;
+use crate::fakes::{FieldWrite, Request};
 
 impl Reference for Close {
     fn lead_lives(&self, id: &str) -> bool {

@@ -1,14 +1,17 @@
 //! The fake CRMs by their vendors' names, each prepared the way an operator would leave an account.
 //!
 //! Also what they have in common: requests and replies (`http`), the front over real HTTP (`server`), scripts of faults
-//! (`faults`).
+//! (`faults`), what limits are made of (`limits`), people who were there before (`people`).
 //!
 //! Decides which vendors a scenario may name and what an account of each is made of; how, is said beside each fake
 //! (`prepared`). Never anything about what is published: that is [`crate::traffic`]'s.
 
+mod audit;
 mod faults;
 mod http;
+mod limits;
 mod model;
+mod people;
 mod server;
 
 use std::fmt::Debug;
@@ -21,10 +24,17 @@ use crate::scenario::{Crm, FaultAction, FaultSpec, Scenario};
 use crate::virtual_time;
 use crate::{close, hubspot, pipedrive, salesforce};
 
+pub use audit::FieldWrite;
+pub(crate) use audit::first_writes;
 pub(crate) use faults::FaultScript;
 pub use faults::{Fault, Struck};
 pub use http::{Deliver, Method, Reply, Request};
+pub use limits::DayState;
+pub(crate) use limits::{Day, RollingLog};
+pub(crate) use model::ServiceTime;
 pub use model::{HttpModel, Tally};
+pub use people::{FICTIONAL_NUMBERS, NoMoreNumbers, SEEDED_AT_MS, SeededContact, fictional_e164};
+pub(crate) use people::{Habits, named};
 pub use server::{FakeServer, ServerOptions};
 
 /// Vendors with a fake, by the names of their configuration.

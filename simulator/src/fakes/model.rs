@@ -3,7 +3,10 @@
 //! Decides nothing about a CRM: what stands here hands on to the fake's own, so that one front serves them all.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::{Reply, Request};
@@ -51,6 +54,27 @@ impl<T: HttpModel + ?Sized> HttpModel for Box<T> {
 
     fn script(&mut self, fault: &FaultSpec, start_ms: i64) {
         (**self).script(fault, start_ms);
+    }
+}
+
+/// How long a CRM takes over a request: uniform around a mean.
+#[derive(Debug)]
+pub(crate) struct ServiceTime {
+    span_ms: RangeInclusive<u64>,
+    draw: ChaCha8Rng,
+}
+
+impl ServiceTime {
+    pub(crate) fn new(mean_ms: u64, jitter_ms: u64, seed: u64) -> Self {
+        Self {
+            span_ms: mean_ms.saturating_sub(jitter_ms)..=mean_ms.saturating_add(jitter_ms),
+            draw: ChaCha8Rng::seed_from_u64(seed),
+        }
+    }
+
+    /// The next one, milliseconds.
+    pub(crate) fn draw_ms(&mut self) -> u64 {
+        self.draw.random_range(self.span_ms.clone())
     }
 }
 

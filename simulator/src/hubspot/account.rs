@@ -6,13 +6,9 @@
 use serde_json::{Value, json};
 
 use super::config::{App, Owner, Pipeline};
-use super::limits::DayState;
 use super::properties::Reference;
 use super::replies::{Refusal, iso};
-use crate::fakes::Request;
-
-/// Instant at which everything that was there before the first request was made: 2 January 2024, 00:00 UTC.
-pub const SEEDED_AT_MS: i64 = 1_704_153_600_000;
+use crate::fakes::{DayState, Request, SEEDED_AT_MS};
 
 #[derive(Debug)]
 pub(super) struct Account {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::oauth::OauthClient;
 use super::records::ObjectKind;
+use crate::fakes::NoMoreNumbers;
 
 /// Every scope the model knows; a private app in the defaults holds them all.
 pub const ALL_SCOPES: [&str; 7] = [
@@ -233,8 +234,6 @@ pub enum SetupError {
     ZeroLimit(&'static str),
     #[error("property {0:?} exists already: choose another name")]
     PropertyExists(String),
-    #[error(
-        "{asked} more contacts can't be seeded: {left} fictional numbers are left (see fictional_e164)"
-    )]
-    NoMoreNumbers { asked: u32, left: u32 },
+    #[error(transparent)]
+    NoMoreNumbers(#[from] NoMoreNumbers),
 }

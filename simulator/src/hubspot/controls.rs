@@ -4,21 +4,18 @@
 
 use std::collections::BTreeSet;
 
-use rand::Rng;
-
 use super::audit::{Counters, RequestAudit, Write};
 use super::config::{App, SetupError};
 use super::faults::Fault;
-use super::limits::{DayState, Pool};
+use super::limits::Pool;
 use super::records::{ObjectKind, Record, RecordId};
 use super::{HubSpot, TokenState};
+use crate::fakes::DayState;
 
 impl HubSpot {
     /// Draws the service time of one request, milliseconds: uniform around the configured mean.
     pub fn service_time_ms(&mut self) -> u64 {
-        let (mean, jitter) = self.service_ms;
-        self.service
-            .random_range(mean.saturating_sub(jitter)..=mean.saturating_add(jitter))
+        self.service.draw_ms()
     }
 
     /// Adds credentials at run time (a rotated token of the same app shares its window).

@@ -4,12 +4,13 @@
 //! none; the day ends at midnight of the account's zone, summer time included. How the vendor's own window works is not
 //! documented; a sliding log is the strictest reading.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::tz::TimeZone;
 
 use super::audit::Counters;
 use super::config::{App, HubSpotConfig, SetupError};
+use crate::fakes::{Day, DayState, RollingLog};
 
 /// Which windows a request stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,33 +31,25 @@ pub enum Policy {
     Daily,
 }
 
-/// A sliding log: the instants of the last admitted requests.
+/// A rolling window.
 #[derive(Debug)]
-struct RollingLog {
+struct Window {
     limit: u32,
     span_ms: i64,
-    admitted_at_ms: VecDeque<i64>,
+    log: RollingLog,
 }
 
-impl RollingLog {
+impl Window {
     fn new(limit: u32, span_ms: i64) -> Self {
         Self {
             limit,
             span_ms,
-            admitted_at_ms: VecDeque::new(),
+            log: RollingLog::default(),
         }
     }
 
-    /// Requests in the window that ends now; one exactly `span_ms` old is outside.
     fn held(&mut self, now_ms: i64) -> u32 {
-        while self
-            .admitted_at_ms
-            .front()
-            .is_some_and(|&at| at <= now_ms - self.span_ms)
-        {
-            self.admitted_at_ms.pop_front();
-        }
-        self.admitted_at_ms.len() as u32
+        self.log.held(now_ms, self.span_ms)
     }
 
     fn full(&mut self, now_ms: i64) -> bool {
@@ -64,49 +57,17 @@ impl RollingLog {
     }
 
     fn held_since(&self, from_ms: i64) -> u32 {
-        self.admitted_at_ms
-            .iter()
-            .rev()
-            .take_while(|&&at| at > from_ms)
-            .count() as u32
-    }
-}
-
-/// The account's day.
-#[derive(Debug)]
-struct Day {
-    zone: TimeZone,
-    limit: u64,
-    starts_ms: i64,
-    ends_ms: i64,
-    used: u64,
-}
-
-impl Day {
-    fn turn(&mut self, now_ms: i64) {
-        if (self.starts_ms..self.ends_ms).contains(&now_ms) {
-            return;
-        }
-        self.used = 0;
-        // Outside the calendar's range there is no midnight: the day then lasts for ever.
-        let bounds = Timestamp::from_millisecond(now_ms).ok().and_then(|now| {
-            let start = now.to_zoned(self.zone.clone()).start_of_day().ok()?;
-            let end = start.checked_add(1.day()).ok()?.start_of_day().ok()?;
-            Some((
-                start.timestamp().as_millisecond(),
-                end.timestamp().as_millisecond(),
-            ))
-        });
-        (self.starts_ms, self.ends_ms) = bounds.unwrap_or((i64::MIN, i64::MAX));
+        let newest = self.log.0.iter().rev();
+        newest.take_while(|&&at| at > from_ms).count() as u32
     }
 }
 
 /// All windows of one account.
 #[derive(Debug)]
 pub(super) struct Limits {
-    intervals: BTreeMap<u64, RollingLog>,
+    intervals: BTreeMap<u64, Window>,
     interval_ms: i64,
-    searches: RollingLog,
+    searches: Window,
     day: Day,
     rejected_requests_count: bool,
 }
@@ -131,14 +92,8 @@ impl Limits {
         Ok(Self {
             intervals: BTreeMap::new(),
             interval_ms: config.interval_ms,
-            searches: RollingLog::new(config.search_limit, config.search_interval_ms),
-            day: Day {
-                zone,
-                limit: config.daily_limit,
-                starts_ms: 0,
-                ends_ms: 0,
-                used: 0,
-            },
+            searches: Window::new(config.search_limit, config.search_interval_ms),
+            day: Day::new(zone, config.daily_limit),
             rejected_requests_count: config.rejected_requests_count,
         })
     }
@@ -151,7 +106,7 @@ impl Limits {
         let interval_ms = self.interval_ms;
         self.intervals
             .entry(app.app_id)
-            .or_insert_with(|| RollingLog::new(app.interval_limit, interval_ms));
+            .or_insert_with(|| Window::new(app.interval_limit, interval_ms));
         Ok(())
     }
 
@@ -213,7 +168,7 @@ impl Limits {
             self.intervals.get_mut(&app.app_id)
         };
         if let Some(log) = log {
-            log.admitted_at_ms.pop_back();
+            log.log.0.pop_back();
         }
     }
 
@@ -237,32 +192,23 @@ impl Limits {
     fn take(&mut self, now_ms: i64, app_id: u64, pool: Pool) {
         self.day.used += 1;
         if pool == Pool::Search {
-            self.searches.admitted_at_ms.push_back(now_ms);
+            self.searches.log.0.push_back(now_ms);
         } else if let Some(log) = self.intervals.get_mut(&app_id) {
-            log.admitted_at_ms.push_back(now_ms);
+            log.log.0.push_back(now_ms);
         }
     }
 
     fn note_peaks(&self, app_id: u64, counters: &mut Counters) {
-        let held = self
-            .intervals
-            .get(&app_id)
-            .map_or(0, |log| log.admitted_at_ms.len() as u32);
+        let held = self.intervals.get(&app_id).map_or(0, |log| log.log.len());
         counters.max_in_interval = counters.max_in_interval.max(held);
-        counters.max_in_search_interval = counters
-            .max_in_search_interval
-            .max(self.searches.admitted_at_ms.len() as u32);
+        counters.max_in_search_interval =
+            counters.max_in_search_interval.max(self.searches.log.len());
         counters.max_in_day = counters.max_in_day.max(self.day.used);
     }
 
     /// Requests the account has left today, and when its day ends.
     pub(super) fn day(&mut self, now_ms: i64) -> DayState {
-        self.day.turn(now_ms);
-        DayState {
-            limit: self.day.limit,
-            used: self.day.used,
-            ends_ms: self.day.ends_ms,
-        }
+        self.day.state(now_ms)
     }
 
     /// The daily pair, absent for OAuth apps.
@@ -315,13 +261,4 @@ impl Limits {
             ),
         ]
     }
-}
-
-/// State of the account's day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DayState {
-    pub limit: u64,
-    pub used: u64,
-    /// Midnight of the account's zone, epoch milliseconds.
-    pub ends_ms: i64,
 }

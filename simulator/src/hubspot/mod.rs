@@ -27,7 +27,7 @@ mod records;
 mod replies;
 mod route;
 mod search;
-mod seed;
+pub(crate) mod seed;
 mod standard;
 mod view;
 mod writes;
@@ -35,11 +35,8 @@ mod writes;
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, tz::TimeZone};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-pub use account::SEEDED_AT_MS;
 pub use associations::default_type as default_association_type;
 pub use audit::{Counters, PropertyWrite, RequestAudit, Write, WriteKind};
 pub use batch::MAX_BATCH_INPUTS;
@@ -48,14 +45,13 @@ pub use config::{
     UniqueConflict,
 };
 pub use faults::{Fault, FaultKind};
-pub use limits::{DayState, Policy, Pool};
+pub use limits::{Policy, Pool};
 pub use oauth::OauthClient;
 pub use properties::{MAX_TEXT_CHARS, MAX_UNIQUE_PROPERTIES};
 pub use records::{Association, ObjectKind, Record, RecordId};
-pub(crate) use seed::typed;
-pub use seed::{FICTIONAL_NUMBERS, SeededContact, fictional_e164};
+pub use seed::SeededContact;
 
-use crate::fakes::{Method, Reply, Request};
+use crate::fakes::{Method, Reply, Request, ServiceTime};
 use account::Account;
 use audit::Audit;
 use batch::BatchWrite;
@@ -92,8 +88,7 @@ pub struct HubSpot {
     numbers_used: u32,
     zone: TimeZone,
     now_ms: i64,
-    service_ms: (u64, u64),
-    service: ChaCha8Rng,
+    service: ServiceTime,
 }
 
 impl HubSpot {
@@ -137,8 +132,7 @@ impl HubSpot {
             numbers_used: 0,
             zone,
             now_ms: i64::MIN,
-            service_ms: (config.service_ms, config.service_jitter_ms),
-            service: ChaCha8Rng::seed_from_u64(config.seed),
+            service: ServiceTime::new(config.service_ms, config.service_jitter_ms, config.seed),
         })
     }
 

@@ -2,7 +2,6 @@
 
 use callflume_core::config::AccountConfig;
 use callflume_core::effect::Object;
-use callflume_core::event::ContactRef;
 use callflume_crm::hubspot::limits;
 use callflume_crm::hubspot::setup::required_properties;
 
@@ -33,18 +32,6 @@ pub(crate) fn account(
         config,
         known: seeded.iter().map(SeededContact::named).collect(),
     })
-}
-
-impl SeededContact {
-    /// How a publisher names them: always by number and name, every third one by e-mail address too.
-    pub fn named(&self) -> ContactRef {
-        ContactRef {
-            phone: Some(self.e164.clone()),
-            email: self.email.clone().filter(|_| self.id.is_multiple_of(3)),
-            key: None,
-            name: Some(format!("{} {}", self.first_name, self.last_name)),
-        }
-    }
 }
 
 /// The fake with Callflume's own properties and the token that workers use.

@@ -5,11 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::limits::{Policy, Pool};
 use super::records::{Kind, RecordId};
-use crate::fakes::Method;
+use crate::fakes::{FieldWrite, Method};
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,15 +42,6 @@ pub enum WriteKind {
     Delete,
     /// Taken up by another person.
     Merge,
-}
-
-/// One field of a write, as stored; custom fields under their code.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FieldWrite {
-    pub name: String,
-    pub value: Value,
-    /// Whether the value was another one before.
-    pub changed: bool,
 }
 
 /// One applied write.

@@ -4,6 +4,7 @@
 //! 600,000 tokens a day (the vendor's rate-limiting page, September 2026). What is marked "chosen" has no published source.
 
 use super::oauth::OauthClient;
+use crate::fakes::NoMoreNumbers;
 
 /// A fake company.
 #[derive(Debug, Clone)]
@@ -212,6 +213,6 @@ pub enum SetupError {
     UnknownUser(u64),
     #[error("two tokens of user {0} are the same")]
     SharedToken(u64),
-    #[error("{asked} contacts were asked for; numbers for {left} are left")]
-    NoMoreNumbers { asked: u32, left: u32 },
+    #[error(transparent)]
+    NoMoreNumbers(#[from] NoMoreNumbers),
 }

@@ -2,21 +2,17 @@
 //!
 //! Nothing here counts as a request. What an oracle reads is what was applied, never what somebody was told.
 
-use rand::Rng;
-
+use super::Pipedrive;
 use super::audit::{Counters, RequestAudit, Write, WriteKind};
 use super::config::{SetupError, Token};
 use super::faults::Fault;
-use super::limits::DayState;
 use super::records::{Kind, Record, RecordId};
-use super::{Pipedrive, TokenState};
+use crate::fakes::DayState;
 
 impl Pipedrive {
     /// Draws the service time of one request, milliseconds: uniform around the configured mean.
     pub fn service_time_ms(&mut self) -> u64 {
-        let (mean, jitter) = self.service_ms;
-        self.service
-            .random_range(mean.saturating_sub(jitter)..=mean.saturating_add(jitter))
+        self.service.draw_ms()
     }
 
     /// Adds a credential at run time, such as a refreshed access token.
@@ -27,31 +23,28 @@ impl Pipedrive {
         if self.tokens.contains_key(&token.value) {
             return Err(SetupError::SharedToken(token.user_id));
         }
-        self.tokens
-            .insert(token.value.clone(), (token, TokenState::Valid));
+        self.tokens.insert(token.value.clone(), (token, i64::MAX));
         Ok(())
     }
 
     /// Refuses a token from now on. `false` when nobody has it.
     pub fn revoke(&mut self, token: &str) -> bool {
-        self.set_token_state(token, TokenState::Revoked)
+        self.end(token, i64::MIN)
     }
 
     /// Makes a token good again.
     pub fn reinstate(&mut self, token: &str) -> bool {
-        self.set_token_state(token, TokenState::Valid)
+        self.end(token, i64::MAX)
     }
 
     /// Lets an access token end at an instant. The answer is the same as to one that never was.
     pub fn expire(&mut self, token: &str, at_ms: i64) -> bool {
-        self.set_token_state(token, TokenState::ExpiresAt(at_ms))
+        self.end(token, at_ms)
     }
 
-    fn set_token_state(&mut self, token: &str, state: TokenState) -> bool {
-        self.tokens.get_mut(token).is_some_and(|(_, present)| {
-            *present = state;
-            true
-        })
+    fn end(&mut self, token: &str, at_ms: i64) -> bool {
+        let held = self.tokens.get_mut(token);
+        held.map(|(_, until_ms)| *until_ms = at_ms).is_some()
     }
 
     /// Locks a token out until an instant, as for ignoring refusals.

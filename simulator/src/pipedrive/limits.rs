@@ -4,12 +4,13 @@
 //! none; a refused request costs nothing but patience; the day ends at midnight of the server's zone, summer time included.
 //! How the vendor's own window works is not documented; a sliding log is the strictest reading.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::tz::TimeZone;
 
 use super::audit::Counters;
 use super::config::{PipedriveConfig, SetupError, Token};
+use crate::fakes::{Day, DayState, RollingLog};
 
 /// Which rolling window a request stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,26 +33,6 @@ pub enum Policy {
     LockedOut,
 }
 
-/// A sliding log: the instants of the last admitted requests.
-#[derive(Debug, Default)]
-struct RollingLog {
-    admitted_at_ms: VecDeque<i64>,
-}
-
-impl RollingLog {
-    /// Requests in the window that ends now; one exactly `span_ms` old is outside.
-    fn held(&mut self, now_ms: i64, span_ms: i64) -> u32 {
-        while self
-            .admitted_at_ms
-            .front()
-            .is_some_and(|&at| at <= now_ms - span_ms)
-        {
-            self.admitted_at_ms.pop_front();
-        }
-        self.admitted_at_ms.len() as u32
-    }
-}
-
 /// What is counted per token.
 #[derive(Debug, Default)]
 struct Held {
@@ -69,44 +50,6 @@ impl Held {
             Pool::Burst | Pool::Free => &mut self.burst,
         }
     }
-}
-
-/// The company's day.
-#[derive(Debug)]
-struct Day {
-    zone: TimeZone,
-    limit: u64,
-    starts_ms: i64,
-    ends_ms: i64,
-    used: u64,
-}
-
-impl Day {
-    fn turn(&mut self, now_ms: i64) {
-        if (self.starts_ms..self.ends_ms).contains(&now_ms) {
-            return;
-        }
-        self.used = 0;
-        // Outside the calendar's range there is no midnight: the day then lasts for ever.
-        let bounds = Timestamp::from_millisecond(now_ms).ok().and_then(|now| {
-            let start = now.to_zoned(self.zone.clone()).start_of_day().ok()?;
-            let end = start.checked_add(1.day()).ok()?.start_of_day().ok()?;
-            Some((
-                start.timestamp().as_millisecond(),
-                end.timestamp().as_millisecond(),
-            ))
-        });
-        (self.starts_ms, self.ends_ms) = bounds.unwrap_or((i64::MIN, i64::MAX));
-    }
-}
-
-/// State of the company's day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DayState {
-    pub limit: u64,
-    pub used: u64,
-    /// Midnight of the server's zone, epoch milliseconds.
-    pub ends_ms: i64,
 }
 
 /// All windows of one company.
@@ -144,13 +87,7 @@ impl Limits {
             lock_out_after: config.lock_out_after,
             lock_out_ms: config.lock_out_ms,
             daily_headers: config.daily_headers,
-            day: Day {
-                zone,
-                limit: config.daily_tokens,
-                starts_ms: 0,
-                ends_ms: 0,
-                used: 0,
-            },
+            day: Day::new(zone, config.daily_tokens),
         })
     }
 
@@ -201,7 +138,7 @@ impl Limits {
             return Err(policy);
         }
         held.refused = 0;
-        held.log(pool).admitted_at_ms.push_back(now_ms);
+        held.log(pool).0.push_back(now_ms);
         self.day.used += u64::from(cost);
         counters.admitted += 1;
         counters.tokens += u64::from(cost);
@@ -226,7 +163,7 @@ impl Limits {
         self.day.used = self.day.used.saturating_sub(cost.into());
         counters.tokens = counters.tokens.saturating_sub(cost.into());
         if let Some(held) = self.tokens.get_mut(&token.value) {
-            held.log(pool).admitted_at_ms.pop_back();
+            held.log(pool).0.pop_back();
         }
     }
 
@@ -252,12 +189,7 @@ impl Limits {
     }
 
     pub(super) fn day(&mut self, now_ms: i64) -> DayState {
-        self.day.turn(now_ms);
-        DayState {
-            limit: self.day.limit,
-            used: self.day.used,
-            ends_ms: self.day.ends_ms,
-        }
+        self.day.state(now_ms)
     }
 
     /// Headers of an answer: the window's on all but the day's refusal, the day's where they are shown.
@@ -287,7 +219,7 @@ impl Limits {
             .or_default()
             .log(pool);
         let held = log.held(now_ms, window_ms);
-        let oldest = log.admitted_at_ms.front().copied().unwrap_or(now_ms);
+        let oldest = log.0.front().copied().unwrap_or(now_ms);
         let reset_ms = (oldest.saturating_add(window_ms) - now_ms).max(0) as u64;
         // A scripted refusal, too, means that somebody took the rest.
         let remaining = if throttled.is_some() {

@@ -23,27 +23,26 @@ mod replies;
 mod route;
 mod schema;
 mod search;
-mod seed;
+pub(crate) mod seed;
 mod view;
 mod writes;
 
 use std::collections::BTreeMap;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde_json::{Value, json};
 
-pub use audit::{Counters, FieldWrite, RequestAudit, Write, WriteKind};
+pub use audit::{Counters, RequestAudit, Write, WriteKind};
 pub use config::{
     CustomField, FieldOwner, PhoneSearch, PipedriveConfig, Pipeline, SetupError, Token, User,
 };
 pub use faults::{Fault, FaultKind};
-pub use limits::{DayState, Policy, Pool};
+pub use limits::{Policy, Pool};
 pub use oauth::OauthClient;
 pub use records::{Kind, Record, RecordId};
 pub use schema::{LINE_MAX, NOTE_MAX};
+pub use seed::SeededContact;
 
-use crate::fakes::{Method, Reply, Request};
+use crate::fakes::{Method, Reply, Request, ServiceTime};
 use audit::Audit;
 use faults::FaultScript;
 use limits::Limits;
@@ -54,13 +53,6 @@ use schema::Schema;
 use search::SearchIndex;
 use writes::Hand;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TokenState {
-    Valid,
-    Revoked,
-    ExpiresAt(i64),
-}
-
 /// One fake company.
 #[derive(Debug)]
 pub struct Pipedrive {
@@ -69,7 +61,8 @@ pub struct Pipedrive {
     api_domain: Option<String>,
     currency: String,
     users: Vec<User>,
-    tokens: BTreeMap<String, (Token, TokenState)>,
+    /// Credentials, and from when on each is refused.
+    tokens: BTreeMap<String, (Token, i64)>,
     clients: Vec<OauthClient>,
     refreshes: u64,
     pipelines: Vec<Pipeline>,
@@ -82,8 +75,7 @@ pub struct Pipedrive {
     audit: Audit,
     numbers_used: u32,
     now_ms: i64,
-    service_ms: (u64, u64),
-    service: ChaCha8Rng,
+    service: ServiceTime,
 }
 
 impl Pipedrive {
@@ -108,8 +100,7 @@ impl Pipedrive {
             audit: Audit::default(),
             numbers_used: 0,
             now_ms: i64::MIN,
-            service_ms: (config.service_ms, config.service_jitter_ms),
-            service: ChaCha8Rng::seed_from_u64(config.seed),
+            service: ServiceTime::new(config.service_ms, config.service_jitter_ms, config.seed),
         };
         for token in config.tokens {
             company.add_token(token)?;
@@ -226,12 +217,8 @@ impl Pipedrive {
             (None, Some(value)) => (value, true),
             (None, None) => return None,
         };
-        let (token, state) = self.tokens.get(value)?;
-        let good = match *state {
-            TokenState::Valid => true,
-            TokenState::Revoked => false,
-            TokenState::ExpiresAt(at_ms) => now_ms < at_ms,
-        };
+        let (token, until_ms) = self.tokens.get(value)?;
+        let good = now_ms < *until_ms;
         (good && token.oauth == oauth).then(|| token.clone())
     }
 

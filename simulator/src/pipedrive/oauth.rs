@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+use super::Pipedrive;
 use super::config::Token;
 use super::replies::json_reply;
-use super::{Pipedrive, TokenState};
 use crate::fakes::{Method, Reply, Request};
 
 /// A client that may refresh, and for whom.
@@ -94,13 +94,8 @@ impl Pipedrive {
         self.refreshes += 1;
         let value = format!("access-{}-{}", client.user_id, self.refreshes);
         let ends_ms = now_ms.saturating_add(i64::from(client.expires_in_s) * 1_000);
-        self.tokens.insert(
-            value.clone(),
-            (
-                Token::oauth(&value, client.user_id),
-                TokenState::ExpiresAt(ends_ms),
-            ),
-        );
+        let token = Token::oauth(&value, client.user_id);
+        self.tokens.insert(value.clone(), (token, ends_ms));
         let api_domain = self.api_domain.clone();
         let api_domain =
             api_domain.unwrap_or_else(|| format!("https://{}.pipedrive.com", self.domain));

@@ -1,15 +1,13 @@
 //! A fake company as `callflume account prepare` leaves it, with the configuration that goes with it.
 
-use callflume_core::event::ContactRef;
 use callflume_core::vendor::{Span, Unit, WindowSpec};
 
 use super::view::{KEY_LABEL, OPTED_OUT_LABEL};
 use super::{
-    CustomField, Fault, FaultKind, FieldOwner, Pipedrive, PipedriveConfig, Policy, SetupError,
-    Token,
+    CustomField, Fault, FaultKind, FieldOwner, Pipedrive, PipedriveConfig, Policy, SeededContact,
+    SetupError, Token,
 };
 use crate::fakes::Prepared;
-use crate::hubspot::SeededContact;
 use crate::scenario::{Crm, FaultAction, FaultSpec, Scenario, TOKEN, ThrottlePolicy};
 use crate::traffic::CONTACT_PROPERTIES;
 
@@ -54,10 +52,7 @@ pub(crate) fn account(
     Ok(Prepared {
         crm: Box::new(crm),
         config,
-        known: seeded
-            .iter()
-            .map(SeededContact::named)
-            .collect::<Vec<ContactRef>>(),
+        known: seeded.iter().map(SeededContact::named).collect(),
     })
 }
 

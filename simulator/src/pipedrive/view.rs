@@ -19,14 +19,14 @@ use callflume_core::effect::{Field, Object, Value};
 use serde_json::Value as Json;
 
 use super::Pipedrive;
-use super::audit::{FieldWrite, Write, WriteKind};
+use super::audit::{Write, WriteKind};
 use super::config::FieldOwner;
 use super::limits::Pool;
 use super::note::Note;
 use super::reading::says;
 use super::records::{Kind, Record};
 use super::route::Route;
-use crate::fakes::Request;
+use crate::fakes::{FieldWrite, Request, first_writes};
 use crate::holdings::{Arrival, Deed, Errand, HeldRecord, HeldWrite, Holdings, SetField};
 use crate::phone::national_number;
 
@@ -228,17 +228,11 @@ impl Holdings for Pipedrive {
 
     /// An activity is a call or a task by its type, which a path doesn't say: what a request wrote tells.
     fn arrivals(&self) -> Vec<Arrival> {
-        let mut writes = self.writes().iter().peekable();
+        let mut first_write = first_writes(self.writes(), |write| write.request_no);
         self.requests()
             .iter()
             .map(|request| {
-                while writes
-                    .next_if(|write| write.request_no < request.request_no)
-                    .is_some()
-                {}
-                let written = writes
-                    .peek()
-                    .filter(|write| write.request_no == request.request_no)
+                let written = first_write(request.request_no)
                     .and_then(|write| object(self.record(write.kind, write.id)?));
                 Arrival {
                     request_no: request.request_no,

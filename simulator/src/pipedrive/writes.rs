@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::Pipedrive;
-use super::audit::{FieldWrite, Write, WriteKind};
+use super::audit::{Write, WriteKind};
 use super::config::{Token, User};
 use super::records::{Kind, RecordId};
 use super::replies::{Refusal, success};
 use super::schema::Parts;
-use crate::fakes::Reply;
+use crate::fakes::{FieldWrite, Reply};
 
 /// Who writes, when, and in which request.
 #[derive(Debug, Clone, Copy)]

@@ -5,12 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::ids::RecordId;
 use super::limits::Policy;
 use super::records::ObjectKind;
-use crate::fakes::Method;
+use crate::fakes::{FieldWrite, Method};
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +44,6 @@ pub enum WriteKind {
     Delete,
     /// Taken up by another contact.
     Merge,
-}
-
-/// One field of a write, as stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FieldWrite {
-    pub name: String,
-    pub value: Value,
-    /// Whether the value was another one before.
-    pub changed: bool,
 }
 
 /// One applied write.

@@ -5,6 +5,7 @@
 
 use super::custom::CustomField;
 use super::oauth::ConnectedApp;
+use crate::fakes::NoMoreNumbers;
 
 /// A fake org.
 #[derive(Debug, Clone)]
@@ -203,6 +204,6 @@ pub enum SetupError {
     SharedToken(usize),
     #[error("a custom field {0:?} can't be made: {1}")]
     BadField(String, String),
-    #[error("{asked} contacts were asked for; numbers for {left} are left")]
-    NoMoreNumbers { asked: u32, left: u32 },
+    #[error(transparent)]
+    NoMoreNumbers(#[from] NoMoreNumbers),
 }

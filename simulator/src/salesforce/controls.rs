@@ -2,7 +2,6 @@
 //!
 //! Nothing here counts as a request. What an oracle reads is what was applied, never what somebody was told.
 
-use rand::Rng;
 use serde_json::{Map, Value};
 
 use super::Salesforce;
@@ -20,9 +19,7 @@ use super::writes::Hand;
 impl Salesforce {
     /// Draws the service time of one request, milliseconds: uniform around the configured mean.
     pub fn service_time_ms(&mut self) -> u64 {
-        let (mean, jitter) = (self.config.service_ms, self.config.service_jitter_ms);
-        self.service
-            .random_range(mean.saturating_sub(jitter)..=mean.saturating_add(jitter))
+        self.service.draw_ms()
     }
 
     /// Lets time pass without a request: jobs run until then.

@@ -33,7 +33,7 @@ mod replies;
 mod route;
 mod schema;
 mod search;
-mod seed;
+pub(crate) mod seed;
 mod sobjects;
 mod soql;
 mod standard;
@@ -44,11 +44,9 @@ mod writes;
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, json};
 
-pub use audit::{Counters, FieldWrite, RequestAudit, Write, WriteKind};
+pub use audit::{Counters, RequestAudit, Write, WriteKind};
 pub use bulk::{FILE_MAX_BYTES, JOB_KEPT_MS, JobState};
 pub use collections::{COLLECTION_MAX, COLLECTION_READ_MAX};
 pub use composite::COMPOSITE_MAX;
@@ -64,8 +62,7 @@ pub use schema::Type;
 pub use seed::SeededContact;
 pub use standard::DESCRIPTION_MAX;
 
-use crate::fakes::{Reply, Request};
-use crate::hubspot::SEEDED_AT_MS;
+use crate::fakes::{Reply, Request, SEEDED_AT_MS, ServiceTime};
 use access::Access;
 use audit::Audit;
 use faults::{FaultScript, RowFault};
@@ -107,7 +104,7 @@ pub struct Salesforce {
     audit: Audit,
     numbers_used: u32,
     now_ms: i64,
-    service: ChaCha8Rng,
+    service: ServiceTime,
 }
 
 impl Salesforce {
@@ -134,7 +131,7 @@ impl Salesforce {
             audit: Audit::default(),
             numbers_used: 0,
             now_ms: i64::MIN,
-            service: ChaCha8Rng::seed_from_u64(config.seed),
+            service: ServiceTime::new(config.service_ms, config.service_jitter_ms, config.seed),
             config,
         };
         org.furnish();

@@ -1,14 +1,13 @@
 //! A fake org as `callflume account prepare` leaves it, with the configuration that goes with it.
 
-use callflume_core::event::ContactRef;
 use callflume_core::vendor::Span;
 
 use super::view::{KEY_LABEL, RECORDING_LABEL, SENTIMENT_LABEL};
 use super::{
-    CustomField, Fault, FaultKind, FieldOwner, Policy, Salesforce, SalesforceConfig, SeededContact,
-    Session, SetupError, Type,
+    CustomField, Fault, FaultKind, FieldOwner, Policy, Salesforce, SalesforceConfig, Session,
+    SetupError, Type,
 };
-use crate::fakes::Prepared;
+use crate::fakes::{Prepared, named};
 use crate::scenario::{FaultAction, FaultSpec, Scenario, TOKEN, ThrottlePolicy};
 use crate::traffic::CONTACT_PROPERTIES;
 
@@ -73,22 +72,11 @@ pub(crate) fn account(
     for spec in &scenario.crm.faults {
         crm.add_fault(fault(spec, start_ms));
     }
-    let known = seeded.iter().enumerate();
     Ok(Prepared {
         crm: Box::new(crm),
         config,
-        known: known.map(|(place, it)| named(place, it)).collect(),
+        known: named(&seeded),
     })
-}
-
-/// How a publisher names them: always by number and name, every third one by e-mail address too.
-fn named(place: usize, seeded: &SeededContact) -> ContactRef {
-    ContactRef {
-        phone: Some(seeded.e164.clone()),
-        email: seeded.email.clone().filter(|_| place.is_multiple_of(3)),
-        key: None,
-        name: Some(format!("{} {}", seeded.first_name, seeded.last_name)),
-    }
 }
 
 /// A scenario's fault for a run that starts at `start_ms`, epoch milliseconds. A lock is on every record that a request

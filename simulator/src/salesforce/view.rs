@@ -29,7 +29,7 @@ use super::audit::{RequestAudit, Write, WriteKind};
 use super::comments::{Comments, says};
 use super::records::{ObjectKind, Record};
 use super::route::data_path;
-use crate::fakes::{Method, Request};
+use crate::fakes::{Method, Request, first_writes};
 use crate::holdings::{Arrival, Deed, Errand, HeldRecord, HeldWrite, Holdings, SetField};
 use crate::phone::national_number;
 
@@ -253,17 +253,11 @@ impl Holdings for Salesforce {
 
     /// A composite counts as the one request that it is.
     fn arrivals(&self) -> Vec<Arrival> {
-        let mut writes = self.writes().iter().peekable();
+        let mut first_write = first_writes(self.writes(), |write| write.request_no);
         self.requests()
             .iter()
             .map(|request| {
-                while writes
-                    .next_if(|write| write.request_no < request.request_no)
-                    .is_some()
-                {}
-                let written = writes
-                    .peek()
-                    .filter(|write| write.request_no == request.request_no)
+                let written = first_write(request.request_no)
                     .and_then(|write| self.meaning(self.record(&write.id)?));
                 let said = request.throttled;
                 Arrival {

@@ -6,13 +6,14 @@
 use serde_json::{Map, Value};
 
 use super::Salesforce;
-use super::audit::{FieldWrite, Write, WriteKind};
+use super::audit::{Write, WriteKind};
 use super::faults::RowFault;
 use super::ids::RecordId;
 use super::records::{ObjectKind, Record};
 use super::replies::Failure;
 use super::schema::Field;
 use super::values::{accepted, from_text};
+use crate::fakes::FieldWrite;
 
 /// Who writes, when, and in which request.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use super::fault_checks::fault;
 use super::{AccountCrm, Arrivals, Crm, Scenario};
 use crate::fakes;
-use crate::hubspot::FICTIONAL_NUMBERS;
+use crate::fakes::FICTIONAL_NUMBERS;
 
 /// One step of a field's path.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::durations::DurationLaw;
 use super::events::Marks;
 use super::plan::{Direction, PlanError, PlannedCall};
 use super::{Concern, profile, stream};
-use crate::hubspot::{FICTIONAL_NUMBERS, fictional_e164};
+use crate::fakes::{FICTIONAL_NUMBERS, fictional_e164};
 use crate::scenario::{Arrivals, Scenario};
 
 /// The mean number of calls in progress lies this far above the number asked for, so that a run starts above it and

@@ -43,7 +43,7 @@ fn people_who_were_there_before_are_found_however_their_numbers_were_typed() {
                     panic!("{outcome:?}")
                 };
                 let ids: Vec<String> = found.into_iter().map(|found| found.crm_id).collect();
-                let expect = format!("{}/{}", contact.lead_id, contact.id);
+                let expect = format!("{}/{}", contact.id.lead, contact.id.contact);
                 // Only of a number abroad in words that Close doesn't understand can the spelling not be guessed.
                 let hidden = country.is_none()
                     && contact.e164.starts_with("+44")
@@ -111,7 +111,7 @@ fn all_contacts_are_listed_once() {
     seen.sort();
     let mut expect: Vec<String> = seeded
         .iter()
-        .map(|contact| format!("{}/{}", contact.lead_id, contact.id))
+        .map(|contact| format!("{}/{}", contact.id.lead, contact.id.contact))
         .collect();
     expect.sort();
     assert_eq!((seen, pages), (expect, 3));

@@ -202,14 +202,14 @@ fn seeded_people_are_searchable_at_once_in_every_spelling() {
                 contact.typed_phone
             );
         } else {
-            assert_eq!(exact, [contact.id.as_str()]);
+            assert_eq!(exact, [contact.id.contact.as_str()]);
         }
     }
     assert!((5..80).contains(&in_words), "{in_words}");
     assert!(
         seeded
             .windows(2)
-            .any(|pair| pair[0].lead_id == pair[1].lead_id),
+            .any(|pair| pair[0].id.lead == pair[1].id.lead),
         "colleagues"
     );
 }

@@ -2,7 +2,7 @@
 
 use callflume_core::effect::{Field, Object, Value as FieldValue};
 use callflume_core::vendor::{ItemOutcome, Operation, Verb};
-use callflume_sim::hubspot::fictional_e164;
+use callflume_sim::fakes::fictional_e164;
 use callflume_sim::pipedrive::Kind;
 
 use crate::config;

@@ -1,7 +1,7 @@
 //! What users of the CRM do without our requests, and contacts that were there before.
 
 use callflume_core::event::Phone;
-use callflume_sim::hubspot::SEEDED_AT_MS;
+use callflume_sim::fakes::SEEDED_AT_MS;
 use callflume_sim::salesforce::{ObjectKind, SetupError, WriteKind};
 use serde_json::{Map, Value, json};
 

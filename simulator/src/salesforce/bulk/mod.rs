@@ -112,7 +112,7 @@ pub(super) struct Job {
 impl Job {
     /// The names in the first row; none without a file.
     fn header(&self) -> impl Iterator<Item = &str> {
-        let first = self.file.iter().flat_map(|file| file.first());
+        let first = self.file.iter().filter_map(|file| file.first());
         first.flatten()
     }
 
