@@ -263,7 +263,7 @@ Examples:
   callflume cache warm acme --wait
   callflume cache lookup acme --phone +12025550143")]
 pub(crate) enum Cache {
-    /// Read the CRM's contacts into the cache, so that they need not be searched for.
+    /// Read the CRM's contacts and their open deals into the cache, so that they need not be searched for.
     Warm(CacheWarm),
     /// What the cache holds of a contact.
     Lookup(CacheLookup),
@@ -279,7 +279,7 @@ The account's worker reads page by page, as enrichment: what calls need goes fir
 pub(crate) struct CacheWarm {
     /// The account.
     pub(crate) account: AccountId,
-    /// Wait until all contacts are read.
+    /// Wait until all contacts and deals are read.
     #[arg(long)]
     pub(crate) wait: bool,
 }

@@ -3,7 +3,8 @@
 //!
 //! Decides whose value stands: one that Callflume wrote (it has a [`ContactRecord::field_at`]) stays until an effect as
 //! new or newer writes another; any other follows what the CRM was last read to say. So a page of the CRM that was read
-//! before an effect and is stored after it never hides what the effect wrote.
+//! before an effect and is stored after it never hides what the effect wrote. Which deal is open has rules of its own:
+//! module `deal`.
 //!
 //! A card is personal data: it is kept in the contact bucket and never shown by `Debug`.
 
@@ -123,13 +124,12 @@ impl ContactRecord {
         match news {
             News::Written => {
                 all.own_key = self.own_key.clone().or(all.own_key);
-                all.deal = self.deal.clone().or(all.deal);
             }
             News::Read => {
                 all.own_key = all.own_key.or_else(|| self.own_key.clone());
-                all.deal = all.deal.or_else(|| self.deal.clone());
             }
         }
+        all.take_deal(self, news);
         for ((field, place), (_, new)) in all.card.each_mut().into_iter().zip(self.card.each()) {
             let name = field.name();
             let held_at = stored.field_at.get(&name);
@@ -144,7 +144,8 @@ impl ContactRecord {
                 place.clone_from(new);
             }
         }
-        for (field, at) in &self.field_at {
+        let of_fields = self.field_at.iter();
+        for (field, at) in of_fields.filter(|(field, _)| !Self::is_deal_time(field)) {
             let held = all.field_at.entry(field.clone()).or_insert(*at);
             *held = (*held).max(*at);
         }

@@ -81,6 +81,7 @@ codes! {
     CRM_MALFORMED = "CF2105", "the CRM's answer could not be understood";
     CRM_REFERENCE = "CF2106", "the CRM's owners, pipelines or stages could not be read";
     CRM_OWNER_UNKNOWN = "CF2107", "no active owner in the CRM has the e-mail address that an event names";
+    CRM_DEALS = "CF2108", "the CRM's open deals could not be read";
     CRM_CREDENTIAL = "CF2201", "the CRM refused the credential";
     CRM_SCOPE = "CF2202", "the credential lacks a permission in the CRM";
     CRM_DAY_EXHAUSTED = "CF2203", "the CRM's daily quota is used up";

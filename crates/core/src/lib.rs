@@ -14,6 +14,7 @@ pub mod cache;
 pub mod card;
 pub mod codes;
 pub mod config;
+pub mod deal;
 pub mod dispatcher;
 pub mod effect;
 pub mod event;

@@ -78,6 +78,8 @@ pub fn wanted(account: &AccountId) -> String {
 pub const PHONE: &str = "phone";
 /// [`Person::kind`] of those named by e-mail.
 pub const EMAIL: &str = "email";
+/// Beside [`PHONE`] and [`EMAIL`], of a listing of all open deals.
+pub const DEALS: &str = "deals";
 
 /// Whom to look up.
 #[derive(Clone, PartialEq, Eq)]

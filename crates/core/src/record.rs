@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::account::AccountId;
 use crate::card::Card;
 use crate::codes::Code;
+use crate::deal::DealFacts;
 use crate::effect::Object;
 use crate::lane::Lane;
 use crate::lookup::UnreadNumbers;
@@ -212,6 +213,9 @@ pub struct ContactRecord {
     /// CRM id of the open deal, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deal: Option<String>,
+    /// How that is known.
+    #[serde(default, skip_serializing_if = "DealFacts::is_empty")]
+    pub deal_facts: DealFacts,
     /// What is known of the person.
     #[serde(default, skip_serializing_if = "Card::is_empty")]
     pub card: Card,
@@ -240,6 +244,9 @@ pub struct AliasRecord {
     /// Of the record that says that all contacts were read ([`key::warmed`]): for whose numbers that doesn't hold.
     #[serde(default, skip_serializing_if = "UnreadNumbers::is_empty")]
     pub unread: UnreadNumbers,
+    /// A listing of all open deals that began later and didn't find it ends it ([`crate::deal::open`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deal_stands: Option<WallTime>,
 }
 
 impl AliasRecord {
@@ -252,6 +259,7 @@ impl AliasRecord {
             card: contact.card.clone(),
             deal: contact.deal.clone(),
             unread: UnreadNumbers::default(),
+            deal_stands: contact.deal.as_ref().and(contact.deal_facts.stands),
         }
     }
 
@@ -264,6 +272,7 @@ impl AliasRecord {
             card: Card::default(),
             deal: None,
             unread: UnreadNumbers::default(),
+            deal_stands: None,
         }
     }
 }
@@ -366,6 +375,18 @@ pub mod key {
     pub fn warmed(account: &AccountId, kind: &str) -> String {
         // Beside the aliases, which begin with another letter: one filter hears of both.
         alias(account, &format!("all-{kind}"))
+    }
+
+    /// Which listing of all open deals was complete last: what was known before it and not found again is over. Holds an
+    /// [`super::AliasRecord`] of nobody, which doesn't expire.
+    pub fn deals_read(account: &AccountId) -> String {
+        warmed(account, crate::lookup::DEALS)
+    }
+
+    /// Whether it is the key of such a listing, of whichever account.
+    pub fn is_deals_read(key: &str) -> bool {
+        let last = key.rsplit('.').next();
+        last.and_then(|name| name.strip_prefix("all-")) == Some(crate::lookup::DEALS)
     }
 
     /// A contact by CRM id.

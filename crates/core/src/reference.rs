@@ -60,6 +60,9 @@ pub struct Pipeline {
     /// Its stages, in the CRM's order.
     #[serde(default)]
     pub stages: Vec<Named>,
+    /// Ids of those in which a deal is over, won or lost, as far as the CRM says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub closed: Vec<String>,
 }
 
 /// Something with an id in the CRM and a name among people.
@@ -231,6 +234,19 @@ impl ReferenceRecord {
             .or_else(|| given().chain(all()).find(|stage| same(&stage.label, text)))
     }
 
+    /// Whether a deal in this stage, an id or a label, is over; none if that isn't known. Where a pipeline says of none of
+    /// its stages that a deal is over there, it wasn't told.
+    pub fn is_over(&self, stage: &str, pipeline: Option<&str>) -> Option<bool> {
+        let id = &self.stage(stage, pipeline)?.id;
+        let within = |it: &&Pipeline| it.stages.iter().any(|stage| stage.id == *id);
+        let mut pipelines = self.pipelines.iter().filter(within);
+        let given = pipelines
+            .clone()
+            .find(|it| pipeline.is_some_and(|given| it.id == given));
+        let closed = &given.or_else(|| pipelines.next())?.closed;
+        (!closed.is_empty()).then(|| closed.contains(id))
+    }
+
     /// Takes in what a page said. Pipelines that are there already get the stages added; what would make the record larger
     /// than [`RECORD_MAX_BYTES`] is left out.
     pub fn add(&mut self, piece: Self) {
@@ -271,6 +287,8 @@ impl ReferenceRecord {
             known
                 .stages
                 .extend(stages.filter(|stage| fits(stage.id.len() + stage.label.len())));
+            let closed = pipeline.closed.into_iter();
+            known.closed.extend(closed.filter(|id| fits(id.len())));
         }
         for disposition in piece.dispositions {
             if fits(disposition.id.len() + disposition.label.len()) {
@@ -291,7 +309,10 @@ impl ReferenceRecord {
             .sum();
         let pipelines = self.pipelines.iter();
         let pipelines: usize = pipelines
-            .map(|it| it.id.len() + it.label.len() + ENTRY_BYTES + named(&it.stages))
+            .map(|it| {
+                let closed: usize = it.closed.iter().map(|id| id.len() + ENTRY_BYTES).sum();
+                it.id.len() + it.label.len() + ENTRY_BYTES + named(&it.stages) + closed
+            })
             .sum();
         owners + pipelines + named(&self.dispositions)
     }
@@ -366,6 +387,11 @@ pub trait References: Send + Sync {
 
     /// What its answer means. Total: every status, body and failure has a meaning.
     fn interpret(&self, page: &Page, answer: &Answer) -> PageReading;
+
+    /// Whether a deal in this stage is over by the CRM's own words, whatever its pipelines are; none if they don't tell.
+    fn is_over(&self, _stage: &str) -> Option<bool> {
+        None
+    }
 
     /// What a text in one of [`NAMED_FIELDS`] is.
     fn naming(&self, object: Object, field: &Field, text: &str) -> Naming;

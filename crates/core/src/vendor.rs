@@ -12,6 +12,7 @@ use crate::codes::Code;
 use crate::effect::{Fields, Object};
 use crate::event::Phone;
 use crate::reference::References;
+use crate::time::WallTime;
 
 /// What one request does. All items of an operation share it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,7 +32,7 @@ pub enum Verb {
     UpdateByKey,
     /// Create records with our own key and their links; one that is there already is [`ItemOutcome::Conflict`].
     Create,
-    /// One page of all contacts.
+    /// One page of all contacts; of deals: see [`OpenDeals`].
     List,
     /// Find a record that an answer we never got may have left, by our marker on it: [`ItemOutcome::Done`] when it is
     /// there, [`ItemOutcome::Gone`] when it surely isn't. Sees what was written a moment ago.
@@ -85,7 +86,8 @@ pub struct Item {
     pub crm_id: Option<String>,
     /// Fields to write.
     pub fields: Fields,
-    /// CRM id of the contact the record is linked to, for [`Verb::Create`]; where to look, for [`Verb::Probe`].
+    /// CRM id of the contact the record is linked to, for [`Verb::Create`]; where to look, for [`Verb::Probe`]; whose deals
+    /// are asked for, for [`OpenDeals::OfContacts`].
     pub contact: Option<String>,
     /// For [`Verb::ReadByEmail`].
     pub email: Option<String>,
@@ -102,7 +104,7 @@ pub struct Operation {
     pub verb: Verb,
     /// With which kind of record.
     pub object: Object,
-    /// To which records; 1 to [`Vendor::batch_max`]. Empty only for [`Verb::List`].
+    /// To which records; 1 to [`Vendor::batch_max`]. Empty only for [`Verb::List`], where it isn't [`OpenDeals::OfContacts`].
     pub items: Vec<Item>,
     /// For [`Verb::List`], [`Verb::Probe`] and a look-up of one item: the page after this mark, none for the first.
     pub after: Option<String>,
@@ -233,6 +235,37 @@ impl fmt::Debug for Found {
     }
 }
 
+/// A deal found in the CRM.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FoundDeal {
+    /// Id in the CRM.
+    pub crm_id: String,
+    /// CRM id of the contact it belongs to, as far as the answer says.
+    pub contact: Option<String>,
+    /// Whether it is open: neither won nor lost. True where the answer says only that it is linked.
+    pub open: bool,
+    /// When it was made in the CRM, if told.
+    pub created: Option<WallTime>,
+}
+
+/// How a CRM tells which contacts have open deals. Either way it is [`Verb::List`] of [`Object::Deal`], answered by one
+/// [`ItemOutcome::Deals`]; a mark in [`Interpretation::next_page`] goes on with the same items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenDeals {
+    /// Not at all.
+    Untold,
+    /// Page by page, each of them with its contact; no items.
+    Listed,
+    /// Asked for contacts ([`Item::contact`]), which deals they are linked to; then asked for deals ([`Item::crm_id`]),
+    /// which of them are open.
+    OfContacts {
+        /// Contacts in one request at most.
+        contacts: usize,
+        /// Deals in one request at most.
+        deals: usize,
+    },
+}
+
 /// What happened to one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemOutcome {
@@ -243,6 +276,8 @@ pub enum ItemOutcome {
     },
     /// Contacts that match (reads and searches); empty when there are none.
     Matches(Vec<Found>),
+    /// Deals of a page, or of those asked for ([`OpenDeals`]).
+    Deals(Vec<FoundDeal>),
     /// Certainly not executed; try again (throttled, locked, credential to refresh).
     NotExecuted,
     /// May have been executed.
@@ -297,7 +332,8 @@ pub enum AccountSignal {
 pub struct Interpretation {
     /// For the account.
     pub account: AccountSignal,
-    /// For each item, in the operation's order; for [`Verb::List`] one [`ItemOutcome::Matches`] or a failure.
+    /// For each item, in the operation's order; for [`Verb::List`] one [`ItemOutcome::Matches`], of deals
+    /// [`ItemOutcome::Deals`], or a failure.
     pub items: Vec<ItemOutcome>,
     /// For [`Verb::List`]: the mark of the next page. For [`Verb::Probe`] and a look-up of one item: the mark to ask
     /// again with, when this page can't say yet whether the record or person is there ([`ItemOutcome::NotExecuted`]). A
@@ -469,6 +505,11 @@ pub trait Vendor: Send + Sync {
     /// How its owners, pipelines and stages are read; none for a CRM that is spoken to in ids only.
     fn references(&self) -> Option<&dyn References> {
         None
+    }
+
+    /// How it tells which contacts have open deals.
+    fn open_deals(&self) -> OpenDeals {
+        OpenDeals::Untold
     }
 
     /// The request for an operation.

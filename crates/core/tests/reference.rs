@@ -62,6 +62,7 @@ fn pipeline(id: &str, label: &str, stages: &[(&str, &str)]) -> Pipeline {
         id: id.into(),
         label: label.into(),
         stages: stages.iter().map(|(id, label)| named(id, label)).collect(),
+        closed: Vec::new(),
     }
 }
 
@@ -203,4 +204,31 @@ fn pages_come_together_to_one_record_of_bounded_size() {
 fn no_address_shows_in_logs() {
     let text = format!("{:?} {:?}", record(), record().owners);
     assert!(!text.contains("example.com"), "{text}");
+}
+
+#[test]
+fn a_stage_in_which_deals_are_over_is_known_where_its_pipeline_tells() {
+    let mut record = ReferenceRecord::default();
+    let told = |id: &str, stages: &[(&str, &str)], closed: &[&str]| Pipeline {
+        closed: closed.iter().map(|id| (*id).to_owned()).collect(),
+        ..pipeline(id, id, stages)
+    };
+    record.add(ReferenceRecord {
+        pipelines: vec![
+            told("#a", &[("#1", "First"), ("#2", "Won")], &["#2"]),
+            told("#b", &[("#3", "Last"), ("#4", "Won")], &[]),
+        ],
+        ..ReferenceRecord::default()
+    });
+    for (stage, within, expect) in [
+        ("#2", None, Some(true)),
+        ("won", Some("#a"), Some(true)),
+        ("#1", None, Some(false)),
+        // Of this pipeline nothing was told.
+        ("won", Some("#b"), None),
+        ("#3", None, None),
+        ("elsewhere", None, None),
+    ] {
+        assert_eq!(record.is_over(stage, within), expect, "{stage} {within:?}");
+    }
 }

@@ -7,6 +7,7 @@
 
 pub mod close;
 mod cut;
+mod deals;
 mod headers;
 pub mod hubspot;
 pub mod oauth;

@@ -5,6 +5,7 @@
 //! | `c.<account>.<crm id>` | [`ContactRecord`] | the owner: when which field was written, under which aliases it is found |
 //! | `a.<account>.<alias>` | [`AliasRecord`] | look-ups ([`crate::lookup`]): one read tells all, also that the CRM doesn't have somebody |
 //! | `a.<account>.all-<phone or email>` | [`AliasRecord`] of nobody | look-ups: after all contacts were read, whoever isn't here is absent |
+//! | `a.<account>.all-deals` | [`AliasRecord`] of nobody | look-ups: a deal that was known before all open deals were listed, and not found there, is over |
 //!
 //! Only the owner writes. News meets what is stored by compare-and-set ([`ContactRecord::onto`]), so that two writes that
 //! overtake each other, or one that is repeated later, leave the newer values. A write is over when the contact and each of
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use callflume_core::account::AccountId;
 use callflume_core::card::News;
-use callflume_core::lookup::{ABSENT_S, UnreadNumbers, WARMED_S};
+use callflume_core::lookup::{ABSENT_S, DEALS, UnreadNumbers, WARMED_S};
 use callflume_core::record::{AliasRecord, ContactRecord, bucket, key};
 use callflume_core::time::WallTime;
 
@@ -145,7 +146,7 @@ impl Contacts {
                 ),
             };
             let same_card = before.as_ref().is_some_and(|before| {
-                before.stored.record.card == record.card && before.stored.record.deal == record.deal
+                AliasRecord::of(&before.stored.record) == AliasRecord::of(&record)
             });
             let spread = same_card && before.as_ref().is_some_and(|before| before.spread);
             let unchanged = before
@@ -262,7 +263,8 @@ impl Contacts {
     }
 
     /// Writes that all contacts of an account were read: whoever of this kind isn't here was absent at this instant, but for
-    /// those who may have an unread number. That expires.
+    /// those who may have an unread number. That expires. For [`DEALS`]: that all open deals were
+    /// listed, which doesn't.
     pub async fn write_warmed(
         &self,
         account: &AccountId,
@@ -271,7 +273,7 @@ impl Contacts {
         unread: &UnreadNumbers,
     ) -> Result<(), Error> {
         let key = key::warmed(account, kind);
-        let ttl = Some(Duration::from_secs(WARMED_S));
+        let ttl = (kind != DEALS).then_some(Duration::from_secs(WARMED_S));
         let record = AliasRecord {
             unread: unread.clone(),
             ..AliasRecord::absent(as_of)
@@ -281,6 +283,13 @@ impl Contacts {
             reader.forget_warmed(account, kind);
         }
         Ok(())
+    }
+
+    /// When the last complete listing of open deals began ([`ContactRecord::open_deal`]).
+    pub async fn deals_read(&self, account: &AccountId) -> Result<Option<WallTime>, Error> {
+        let key = key::deals_read(account);
+        let found = records::read_fast::<AliasRecord>(&self.bucket, &key).await?;
+        Ok(found.and_then(|stored| stored.record.absent_at))
     }
 
     /// Forgets a contact; aliases that still point to it find nothing.

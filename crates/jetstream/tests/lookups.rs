@@ -594,3 +594,75 @@ async fn a_service_of_one_account_needs_the_rights_of_one_account() {
     let refused = hasty.find(&other, &person()).await;
     assert!(matches!(refused, Err(Error::Unknown { .. })), "{refused:?}");
 }
+
+/// What a reading of the CRM's deals that began at `since` says of the contact.
+async fn deal_read(contacts: &Contacts, acme: &AccountId, deal: &str, since: i64) {
+    let deal = Some((deal.to_owned(), Some(WallTime(1))));
+    let news = ContactRecord::deal_read("901".to_owned(), deal, WallTime(since));
+    contacts.write(acme, &news, &[], News::Read).await.unwrap();
+}
+
+async fn deal(reader: &Reader, acme: &AccountId) -> Option<String> {
+    match reader.find(acme, &person()).await.unwrap() {
+        Finding::Known(contact) => contact.deal.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_deal_is_told_until_all_open_deals_were_listed_without_it() {
+    let site = site().await;
+    let acme = account("acme");
+    let here = reader(&site.broker, patient()).await;
+    let (_proxy, _broker, there) = elsewhere(&site).await;
+    let contacts = Contacts::open(&site.broker)
+        .await
+        .unwrap()
+        .telling(here.clone());
+    write(&contacts, &acme, "Mira", 1).await;
+    let until = async |expect: Option<&str>| {
+        assert_eq!(
+            deal(&here, &acme).await.as_deref(),
+            expect,
+            "in this process, at once"
+        );
+        wait_for("the other process to hear of it", DEADLINE, async || {
+            (deal(&there, &acme).await.as_deref() == expect).then_some(())
+        })
+        .await
+        .unwrap();
+    };
+    until(None).await;
+    deal_read(&contacts, &acme, "31", 10).await;
+    until(Some("31")).await;
+    // This very listing is complete; that says nothing against it.
+    let listed = async |at| {
+        let none = UnreadNumbers::default();
+        let complete = contacts.write_warmed(&acme, lookup::DEALS, WallTime(at), &none);
+        complete.await.unwrap();
+    };
+    listed(10).await;
+    until(Some("31")).await;
+    listed(20).await;
+    until(None).await;
+    assert_eq!(
+        contacts.deals_read(&acme).await.unwrap(),
+        Some(WallTime(20))
+    );
+    // The next one finds it again: nothing else of the contact has changed.
+    deal_read(&contacts, &acme, "31", 30).await;
+    listed(30).await;
+    until(Some("31")).await;
+    assert_eq!(name(&there, &acme).await.as_deref(), Some("Mira"));
+    // Another account's listing is another account's.
+    contacts
+        .write_warmed(
+            &account("other"),
+            lookup::DEALS,
+            WallTime(99),
+            &UnreadNumbers::default(),
+        )
+        .await
+        .unwrap();
+    until(Some("31")).await;
+}

@@ -45,6 +45,8 @@ pub struct CloseConfig {
     pub lead_statuses: Vec<String>,
     /// Statuses of opportunities in their one pipeline, the default first.
     pub opportunity_statuses: Vec<String>,
+    /// What a status says of an opportunity: `won` or `lost`; `active` for one that isn't here.
+    pub status_types: BTreeMap<String, String>,
     pub pipeline: String,
     /// What people call statuses, pipeline and outcomes, by id; what isn't here is called by its id.
     pub labels: BTreeMap<String, String>,
@@ -82,6 +84,7 @@ impl Default for CloseConfig {
                 "stat_21".to_owned(),
                 "stat_22".to_owned(),
             ],
+            status_types: texts(&[("stat_22", "won")]),
             pipeline: "pipe_1".to_owned(),
             labels: texts(&[
                 ("pipe_1", "Sales"),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Close;
 use super::lists::{number, page};
+use super::records::ObjectKind;
 use super::replies::Refusal;
 use super::route::Operation;
 use crate::fakes::Request;
@@ -30,8 +31,11 @@ impl Close {
                 "id": config.pipeline,
                 "organization_id": config.organization_id,
                 "name": self.label(&config.pipeline),
-                "statuses": self.named(&config.opportunity_statuses),
+                "statuses": self.typed(&config.opportunity_statuses),
             })]),
+            Operation::Statuses(ObjectKind::Opportunity) => {
+                page(self.typed(&config.opportunity_statuses))
+            }
             Operation::Statuses(kind) => page(self.named(self.statuses(*kind))),
             _ => page(self.named(&config.outcomes)),
         })
@@ -61,6 +65,21 @@ impl Close {
 
     fn label<'a>(&'a self, id: &'a str) -> &'a str {
         self.config.labels.get(id).map_or(id, String::as_str)
+    }
+
+    /// Statuses of opportunities, with what each says of one.
+    fn typed(&self, ids: &[String]) -> Vec<Value> {
+        let mut statuses = self.named(ids);
+        for (status, id) in statuses.iter_mut().zip(ids) {
+            status["type"] = self.status_type(id).into();
+        }
+        statuses
+    }
+
+    /// `active`, `won` or `lost`.
+    pub(super) fn status_type<'a>(&'a self, status: &str) -> &'a str {
+        let types = &self.config.status_types;
+        types.get(status).map_or("active", String::as_str)
     }
 
     fn named(&self, ids: &[String]) -> Vec<Value> {

@@ -52,6 +52,13 @@ impl Close {
                         wanted.is_none_or(|wanted| record.text(name) == Some(wanted))
                     })
         });
+        if let Some(wanted) = request.parameter("status_type") {
+            found.retain(|record| {
+                let status = record.text("status_id");
+                kind == ObjectKind::Opportunity
+                    && status.is_some_and(|status| self.status_type(status) == wanted)
+            });
+        }
         found.sort_by_key(|record| std::cmp::Reverse((record.created_ms, record.number)));
         let wanted = request.list_parameter("_fields");
         let wanted: Option<Vec<&str>> = wanted

@@ -62,7 +62,11 @@ impl Close {
                 put("disposition", disposition.into());
             }
             ObjectKind::Note => put("_type", "Note".into()),
-            ObjectKind::Task | ObjectKind::Opportunity => {}
+            ObjectKind::Opportunity => {
+                let status = record.text("status_id").unwrap_or_default();
+                put("status_type", self.status_type(status).into());
+            }
+            ObjectKind::Task => {}
         }
         Value::Object(shown)
     }

@@ -70,6 +70,13 @@ impl Account {
             .ok_or_else(Refusal::not_found)
     }
 
+    /// Whether a deal in this stage of a pipeline is over.
+    pub(super) fn closes(&self, pipeline: Option<&str>, stage: &str) -> bool {
+        let mut pipelines = self.pipelines.iter();
+        let within = pipelines.find(|it| pipeline.is_none_or(|id| it.id == id));
+        within.is_some_and(|it| it.stages.iter().any(|it| it.id == stage && it.closed))
+    }
+
     pub(super) fn pipelines(&self) -> Value {
         let at = iso(SEEDED_AT_MS);
         let results: Vec<Value> = self

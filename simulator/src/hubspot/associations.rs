@@ -6,7 +6,8 @@
 use serde_json::{Value, json};
 
 use super::records::{Association, ObjectKind, Record, Store};
-use super::replies::Refusal;
+use super::replies::{Refusal, batch};
+use crate::fakes::Reply;
 
 /// Type number of the default link between two objects; `None` when they can't be linked.
 pub fn default_type(from: ObjectKind, to: ObjectKind) -> Option<u32> {
@@ -162,6 +163,71 @@ pub(super) fn page(record: &Record, to: ObjectKind, after: u64, limit: usize) ->
         body["paging"] = json!({"next": {"after": last.id.to_string()}});
     }
     body
+}
+
+/// Records whose links one request reads at most.
+const MAX_ASSOCIATION_INPUTS: usize = 1_000;
+/// Links of one record in one answer; the rest waits behind a mark. Chosen, as for the listing of one record's links.
+const LINKS_MAX: usize = 500;
+
+/// Links of many records to an object (`POST /crm/v4/associations/…/batch/read`). A record without any, or one that isn't
+/// there, is named among the errors of a 207.
+pub(super) fn batch_read(
+    store: &Store,
+    at_ms: i64,
+    from: ObjectKind,
+    to: ObjectKind,
+    body: &Value,
+) -> Result<Reply, Refusal> {
+    let inputs = body
+        .get("inputs")
+        .and_then(Value::as_array)
+        .filter(|inputs| !inputs.is_empty())
+        .ok_or_else(|| Refusal::invalid("Invalid input JSON: inputs were not set"))?;
+    if inputs.len() > MAX_ASSOCIATION_INPUTS {
+        return Err(Refusal::invalid(format!(
+            "The batch holds {} inputs: at most {MAX_ASSOCIATION_INPUTS} are allowed",
+            inputs.len()
+        )));
+    }
+    let (mut results, mut errors) = (Vec::new(), Vec::new());
+    for input in inputs {
+        let text = |name: &str| input.get(name).and_then(Value::as_str);
+        let id = text("id")
+            .ok_or_else(|| Refusal::invalid("Invalid input JSON: id of an input was not set"))?;
+        let after: u64 = match text("after") {
+            None => 0,
+            Some(after) => after
+                .parse()
+                .map_err(|_| Refusal::invalid("after of an input is no mark of ours"))?,
+        };
+        let record = id.parse().ok().and_then(|id| store.living(from, id));
+        let mut page = record.map(|record| page(record, to, after, LINKS_MAX));
+        let links = page.as_mut().map(|page| page["results"].take());
+        let linked = links.filter(|links| links.as_array().is_some_and(|it| !it.is_empty()));
+        let Some(linked) = linked else {
+            errors.push(json!({
+                "status": "error",
+                "category": "OBJECT_NOT_FOUND",
+                "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+                "message": format!("No {} is associated with {} {id}.", to.singular(), from.singular()),
+                "context": {
+                    "fromObjectId": [id],
+                    "fromObjectType": [from.singular()],
+                    "toObjectType": [to.singular()],
+                },
+                "links": {},
+                "errors": [],
+            }));
+            continue;
+        };
+        let mut result = json!({"from": {"id": id}, "to": linked});
+        if let Some(paging) = page.and_then(|mut page| page.get_mut("paging").map(Value::take)) {
+            result["paging"] = paging;
+        }
+        results.push(result);
+    }
+    Ok(batch(200, results, errors, at_ms))
 }
 
 /// The `associations` of a read that asks for them; objects without links are left out.

@@ -306,6 +306,9 @@ impl HubSpot {
                 let after = account::positive(request, "after", 0)? as RecordId;
                 ok(associations::page(record, to, after, limit))
             }
+            Route::ReadAssociations { from, to } => {
+                associations::batch_read(&self.store, now_ms, from, to, &body)
+            }
             Route::Owners => ok(self.account.owners(request)?),
             Route::Owner(id) => ok(self.account.owner(&id)?),
             Route::Dispositions => ok(dispositions::all()),

@@ -58,7 +58,15 @@ impl HubSpot {
         asked: Option<&[String]>,
     ) -> Option<Value> {
         let record = self.store.living(object, id)?;
-        let properties = shown_properties(object, &record.properties, asked, &self.schema);
+        let mut properties = shown_properties(object, &record.properties, asked, &self.schema);
+        if let Some(closed) = properties.get_mut("hs_is_closed") {
+            // Worked out from the stage; searches here don't know it.
+            *closed = record.property("dealstage").map(|stage| {
+                self.account
+                    .closes(record.property("pipeline"), stage)
+                    .to_string()
+            });
+        }
         Some(object_body(
             id,
             properties,

@@ -1,7 +1,7 @@
 //! From method and path to the operation, its limit pool and the scopes it asks for.
 //!
 //! Both path families lead to the same operations: `/crm/v3/objects/…` (`v4` for associations) and
-//! `/crm/objects/2026-09/…`. Whatever isn't listed here is unknown and gets a 404.
+//! `/crm/objects/2026-09/…` (`/crm/associations/2026-09/…`). Whatever isn't listed here is unknown and gets a 404.
 
 use super::limits::Pool;
 use super::records::ObjectKind;
@@ -35,6 +35,11 @@ pub(super) enum Route {
         id: String,
         to: ObjectKind,
     },
+    /// Links of many records to an object.
+    ReadAssociations {
+        from: ObjectKind,
+        to: ObjectKind,
+    },
     Owners,
     Owner(String),
     DealPipelines,
@@ -62,6 +67,7 @@ impl Route {
             ["crm", "v3", family, tail @ ..] => Self::crm(method, family, tail, false),
             ["calling", "v1", "dispositions"] if method == Method::Get => Some(Self::Dispositions),
             ["crm", "v4", "objects", tail @ ..] => Self::association(method, tail),
+            ["crm", "v4", "associations", tail @ ..] => Self::associations(method, tail),
             ["crm", family, version, tail @ ..] if DATED_VERSIONS.contains(version) => {
                 Self::crm(method, family, tail, true)
             }
@@ -102,6 +108,7 @@ impl Route {
                 // The dated family has the links under the same prefix.
                 plain.or_else(|| dated.then(|| Self::association(method, tail)).flatten())
             }
+            ("associations", _, _) if dated => Self::associations(method, tail),
             ("owners", Method::Get, []) => Some(Self::Owners),
             ("owners", Method::Get, [id]) => Some(Self::Owner((*id).to_owned())),
             ("pipelines", Method::Get, [_]) if object() == Some(ObjectKind::Deals) => {
@@ -155,6 +162,16 @@ impl Route {
         }
     }
 
+    fn associations(method: Method, tail: &[&str]) -> Option<Self> {
+        match (method, tail) {
+            (Method::Post, [from, to, "batch", "read"]) => Some(Self::ReadAssociations {
+                from: ObjectKind::parse(from)?,
+                to: ObjectKind::parse(to)?,
+            }),
+            _ => None,
+        }
+    }
+
     /// The windows the request stands in.
     pub(super) fn pool(&self) -> Pool {
         match self {
@@ -185,7 +202,7 @@ impl Route {
             | Self::BatchRead(object)
             | Self::Search(object) => vec![objects(object, "read")],
             Self::Associate { from, to, .. } => vec![objects(from, "write"), objects(to, "write")],
-            Self::ListAssociations { from, to, .. } => {
+            Self::ListAssociations { from, to, .. } | Self::ReadAssociations { from, to } => {
                 vec![objects(from, "read"), objects(to, "read")]
             }
             Self::Owners | Self::Owner(_) => vec![vec!["crm.objects.owners.read".to_owned()]],

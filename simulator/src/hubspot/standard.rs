@@ -139,6 +139,7 @@ pub(super) fn standard_properties(object: ObjectKind) -> Vec<(&'static str, Valu
                 ("dealstage", Stage),
                 ("amount", Number),
                 ("closedate", DateTime),
+                ("hs_is_closed", ReadOnly),
             ]);
         }
     }

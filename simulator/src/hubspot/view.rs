@@ -105,7 +105,8 @@ fn errand(request: &super::RequestAudit) -> Errand {
             | Route::Read(..)
             | Route::BatchRead(_)
             | Route::Search(_)
-            | Route::ListAssociations { .. },
+            | Route::ListAssociations { .. }
+            | Route::ReadAssociations { .. },
         ) => Errand::LookUp,
         Some(
             Route::Create(kind)

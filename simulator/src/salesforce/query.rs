@@ -3,7 +3,9 @@
 //! A page holds up to 2,000 records, fewer when the request says so. The rest waits under a locator; ten locators of the org
 //! are kept, an older one is gone. What a locator finds was decided when the query was asked; deleted since then is left out.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
@@ -28,6 +30,7 @@ pub(super) struct Locator {
     id: String,
     ids: Vec<RecordId>,
     fields: Vec<String>,
+    of_parents: BTreeSet<String>,
     page: usize,
 }
 
@@ -42,6 +45,7 @@ impl Salesforce {
         };
         let query = parse(&self.schema, text)?;
         let ids = self.found(&query);
+        let of_parents = query.of_parents;
         let fields = match query.selected {
             Selected::Count => {
                 let body = json!({"totalSize": ids.len(), "done": true, "records": []});
@@ -54,6 +58,7 @@ impl Salesforce {
             id: String::new(),
             ids,
             fields,
+            of_parents,
             page,
         };
         Ok(self.page(hand, locator, 0))
@@ -80,7 +85,10 @@ impl Salesforce {
             .take(until)
             .skip(from)
             .filter_map(|id| self.store.any(id).filter(|record| !record.deleted))
-            .map(|record| shown(hand.version, record, &locator.fields))
+            .map(|record| {
+                let record = self.with_parents(record, &locator.of_parents);
+                shown(hand.version, &record, &locator.fields)
+            })
             .collect();
         let mut body = json!({"totalSize": total, "done": until == total, "records": records});
         if until < total {
@@ -102,20 +110,22 @@ impl Salesforce {
 
     /// Ids of all living records that a query finds, in its order; of equal ones, the older first.
     fn found(&self, query: &Query) -> Vec<RecordId> {
-        let fits = |record: &&Record| {
+        let fits = |record: &Record| {
             !record.deleted && query.condition.as_ref().is_none_or(|it| it.holds(record))
         };
+        let whole = |record| self.with_parents(record, &query.of_parents);
         let known = query
             .condition
             .as_ref()
             .and_then(|condition| condition.candidates(&self.store, query.object));
-        let mut found: Vec<&Record> = match known {
-            Some(ids) => ids
+        let mut found: Vec<Cow<'_, Record>> = if let Some(ids) = known {
+            let named = ids
                 .iter()
-                .filter_map(|id| self.store.living(query.object, id))
-                .filter(fits)
-                .collect(),
-            None => self.store.all(query.object).filter(fits).collect(),
+                .filter_map(|id| self.store.living(query.object, id));
+            named.map(whole).filter(|record| fits(record)).collect()
+        } else {
+            let all = self.store.all(query.object).map(whole);
+            all.filter(|record| fits(record)).collect()
         };
         found.sort_by(|a, b| ordered(&query.order, a, b));
         found
@@ -124,6 +134,31 @@ impl Salesforce {
             .take(query.limit.unwrap_or(usize::MAX))
             .map(|record| record.id.clone())
             .collect()
+    }
+}
+
+impl Salesforce {
+    /// A record with these fields of the records it refers to, null where it refers to none that is there.
+    fn with_parents<'a>(
+        &self,
+        record: &'a Record,
+        of_parents: &BTreeSet<String>,
+    ) -> Cow<'a, Record> {
+        let mut whole = Cow::Borrowed(record);
+        for name in of_parents {
+            let Some((relation, field)) = name.split_once('.') else {
+                continue;
+            };
+            let parent = record
+                .text(&format!("{relation}Id"))
+                .and_then(|id| self.store.any(id))
+                .filter(|parent| !parent.deleted);
+            if let Some(parent) = parent {
+                let value = parent.value(field);
+                whole.to_mut().fields.insert(name.clone(), value);
+            }
+        }
+        whole
     }
 }
 
@@ -152,7 +187,12 @@ pub(super) fn shown(version: u32, record: &Record, fields: &[String]) -> Value {
     let mut shown = Map::new();
     shown.insert("attributes".to_owned(), json!({"type": kind, "url": url}));
     for name in fields {
-        shown.insert(name.clone(), record.value(name));
+        let Some((relation, field)) = name.split_once('.') else {
+            shown.insert(name.clone(), record.value(name));
+            continue;
+        };
+        let parent = shown.entry(relation).or_insert_with(|| json!({}));
+        parent[field] = record.value(name);
     }
     shown.into()
 }

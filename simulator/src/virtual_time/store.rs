@@ -299,7 +299,7 @@ impl Store<'_> {
                 News::Written
             };
             record = record.onto(&known.record, news);
-            if record.card != known.record.card {
+            if AliasRecord::of(&record) != AliasRecord::of(&known.record) {
                 aliases.clone_from(&record.aliases);
             }
         }

@@ -349,3 +349,53 @@ fn leads_are_merged_and_deleted_with_everything_on_them() {
     );
     assert!(!crm.delete_record(NOON_MS, ObjectKind::Lead, &other));
 }
+
+#[test]
+fn opportunities_are_listed_by_what_their_status_says_of_them() {
+    let mut crm = organisation();
+    let (lead, contact) = person(&mut crm, NOON_MS, &bo());
+    let deal = |crm: &mut callflume_sim::close::Close, at_ms: i64, status: &str| {
+        let made = json!({"lead_id": lead, "contact_id": contact, "status_id": status});
+        let made = body(&post(crm, at_ms, "/opportunity/", &made), 200);
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let older = deal(&mut crm, NOON_MS + 1_000, "stat_20");
+    let newer = deal(&mut crm, NOON_MS + 2_000, "stat_21");
+    let won = deal(&mut crm, NOON_MS + 3_000, "stat_22");
+    for (wanted, expect) in [
+        ("active", vec![&newer, &older]),
+        ("won", vec![&won]),
+        ("lost", vec![]),
+    ] {
+        let path = format!(
+            "/opportunity/?status_type={wanted}&_fields=id,contact_id,lead_id,date_created"
+        );
+        let page = body(&get(&mut crm, NOON_MS + 5_000, &path), 200);
+        let found: Vec<&str> = page["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["id"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, expect, "{wanted}");
+        for deal in page["data"].as_array().unwrap() {
+            assert_eq!(
+                (&deal["lead_id"], &deal["contact_id"]),
+                (&json!(lead), &json!(contact))
+            );
+        }
+    }
+    let shown = body(
+        &get(&mut crm, NOON_MS + 6_000, &format!("/opportunity/{won}/")),
+        200,
+    );
+    assert_eq!(shown["status_type"], "won");
+    let pipeline = body(&get(&mut crm, NOON_MS + 7_000, "/pipeline/"), 200);
+    let types: Vec<&Value> = pipeline["data"][0]["statuses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["type"])
+        .collect();
+    assert_eq!(types, ["active", "active", "won"]);
+}

@@ -242,3 +242,169 @@ fn owners_pipelines_and_account_details_are_served() {
         );
     }
 }
+
+const LINKS: &str = "/crm/v4/associations/contacts/deals/batch/read";
+
+fn deal_of(crm: &mut HubSpot, contacts: &[&str]) -> String {
+    let to: Vec<Value> = contacts
+        .iter()
+        .map(|id| json!({"to": {"id": id}, "types": [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 3}]}))
+        .collect();
+    let made = post(
+        crm,
+        NOON_MS,
+        "/crm/v3/objects/deals",
+        &json!({"properties": {"dealname": "x", "dealstage": "appointmentscheduled"}, "associations": to}),
+    );
+    body(&made, 201)["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn links_of_many_contacts_are_read_at_once_and_those_without_are_named() {
+    let mut crm = account();
+    let ids: Vec<String> = (0..3)
+        .map(|_| created(&mut crm, NOON_MS, CONTACTS, json!({})))
+        .collect();
+    let shared = deal_of(&mut crm, &[&ids[0], &ids[1]]);
+    let own = deal_of(&mut crm, &[&ids[1]]);
+    let inputs: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+    let inputs = json!({"inputs": [inputs[0], inputs[1], inputs[2], {"id": "99"}]});
+    for path in [
+        LINKS.to_owned(),
+        LINKS.replace("/crm/v4/associations", "/crm/associations/2026-09"),
+    ] {
+        let read = body(&post(&mut crm, NOON_MS, &path, &inputs), 207);
+        assert_eq!(read["status"], "COMPLETE");
+        let links: Vec<(&str, Vec<&str>)> = read["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| {
+                let to = it["to"].as_array().unwrap();
+                let to = to.iter().map(|link| link["toObjectId"].as_str().unwrap());
+                (it["from"]["id"].as_str().unwrap(), to.collect())
+            })
+            .collect();
+        assert_eq!(
+            links,
+            [
+                (ids[0].as_str(), vec![shared.as_str()]),
+                (ids[1].as_str(), vec![shared.as_str(), own.as_str()])
+            ]
+        );
+        assert_eq!(read["numErrors"], 2);
+        for (error, id) in read["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip([&*ids[2], "99"])
+        {
+            assert_eq!(error["category"], "OBJECT_NOT_FOUND");
+            assert_eq!(error["context"]["fromObjectId"], json!([id]));
+        }
+    }
+    let both = json!({"inputs": [{"id": ids[0]}, {"id": ids[1]}]});
+    let read = body(&post(&mut crm, NOON_MS, LINKS, &both), 200);
+    assert!(read.get("errors").is_none() && read["results"][0].get("paging").is_none());
+}
+
+#[test]
+fn a_thousand_contacts_fit_one_reading_of_links_and_no_more() {
+    let mut crm = account();
+    let ask = |count: u64| json!({"inputs": (1..=count).map(|id| json!({"id": id.to_string()})).collect::<Vec<_>>()});
+    assert_eq!(post(&mut crm, NOON_MS, LINKS, &ask(1_000)).status, 207);
+    for (refused, why) in [
+        (ask(1_001), "too many"),
+        (ask(0), "none"),
+        (json!({}), "none"),
+        (json!({"inputs": [{"name": "x"}]}), "no id"),
+        (
+            json!({"inputs": [{"id": "1", "after": "elsewhere"}]}),
+            "no mark",
+        ),
+    ] {
+        assert_eq!(
+            post(&mut crm, NOON_MS, LINKS, &refused).status,
+            400,
+            "{why}"
+        );
+    }
+}
+
+#[test]
+fn links_beyond_an_answer_are_read_from_their_mark_on() {
+    let mut crm = account();
+    let contact = created(&mut crm, NOON_MS, CONTACTS, json!({}));
+    let types = json!([{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 3}]);
+    let one = json!({"properties": {"dealname": "x", "dealstage": "closedwon"}, "associations": [{"to": {"id": contact}, "types": types}]});
+    for _ in 0..6 {
+        let batch = json!({"inputs": vec![one.clone(); 84]});
+        let made = post(
+            &mut crm,
+            NOON_MS,
+            "/crm/v3/objects/deals/batch/create",
+            &batch,
+        );
+        assert_eq!(made.status, 201);
+    }
+    let mut seen = Vec::new();
+    let mut input = json!({"id": contact});
+    for expect in [500, 4] {
+        let read = post(&mut crm, NOON_MS, LINKS, &json!({"inputs": [input]}));
+        let read = body(&read, 200);
+        let result = &read["results"][0];
+        let to = result["to"].as_array().unwrap();
+        assert_eq!(to.len(), expect);
+        seen.extend(to.iter().map(|link| link["toObjectId"].clone()));
+        input["after"] = result["paging"]["next"]["after"].clone();
+    }
+    assert!(input["after"].is_null());
+    seen.dedup();
+    assert_eq!(seen.len(), 504);
+}
+
+#[test]
+fn whether_a_deal_is_closed_follows_its_stage() {
+    let mut crm = account();
+    let deal = created(
+        &mut crm,
+        NOON_MS,
+        "/crm/v3/objects/deals",
+        json!({"dealname": "One", "dealstage": "appointmentscheduled"}),
+    );
+    let path = format!("/crm/v3/objects/deals/{deal}");
+    let asked = format!("{path}?properties=hs_is_closed");
+    for (stage, closed) in [
+        ("appointmentscheduled", "false"),
+        ("closedlost", "true"),
+        ("qualifiedtobuy", "false"),
+    ] {
+        let change = json!({"properties": {"dealstage": stage}});
+        assert_eq!(
+            send(&mut crm, NOON_MS, Method::Patch, &path, &change).status,
+            200
+        );
+        let read = body(&get(&mut crm, NOON_MS, &asked), 200);
+        assert_eq!(read["properties"]["hs_is_closed"], closed, "{stage}");
+    }
+    let written = json!({"properties": {"hs_is_closed": "true"}});
+    assert_eq!(
+        send(&mut crm, NOON_MS, Method::Patch, &path, &written).status,
+        400
+    );
+    let bare = created(
+        &mut crm,
+        NOON_MS,
+        "/crm/v3/objects/deals",
+        json!({"dealname": "Two"}),
+    );
+    let read = body(
+        &get(
+            &mut crm,
+            NOON_MS,
+            &format!("/crm/v3/objects/deals/{bare}?properties=hs_is_closed"),
+        ),
+        200,
+    );
+    assert!(read["properties"]["hs_is_closed"].is_null());
+}

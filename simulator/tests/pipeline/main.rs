@@ -3,5 +3,6 @@
 mod bad_input;
 mod calls;
 mod day;
+mod deals;
 mod harness;
 mod permits;

@@ -396,3 +396,69 @@ fn a_request_can_ask_for_smaller_pages() {
         "INVALID_QUERY_OPTIONS"
     );
 }
+
+#[test]
+fn a_query_may_name_fields_of_the_record_that_a_field_refers_to() {
+    let mut crm = org();
+    let contact = created(&mut crm, NOON_MS, CONTACTS, json!({"LastName": "Roe"}));
+    let deal = |crm: &mut Salesforce, name: &str, stage: &str| {
+        let fields = json!({"Name": name, "StageName": stage, "CloseDate": "2026-12-31", "ContactId": contact});
+        created(crm, NOON_MS + 1_500, DEALS, fields)
+    };
+    let open = deal(&mut crm, "a", "Prospecting");
+    let won = deal(&mut crm, "b", "Closed Won");
+    let gone = deal(&mut crm, "c", "Prospecting");
+    assert!(crm.delete_record(NOON_MS + 3_000, &gone));
+    let select = "SELECT Id,ContactId,OpportunityId,Opportunity.CreatedDate,opportunity.stagename FROM OpportunityContactRole";
+    let roles =
+        |crm: &mut Salesforce, rest: &str| found(crm, NOON_MS + 5_000, &format!("{select} {rest}"));
+    let shown = roles(
+        &mut crm,
+        "WHERE Opportunity.IsClosed = false ORDER BY Id LIMIT 2000",
+    );
+    assert_eq!(shown.len(), 1);
+    assert_eq!(
+        (&shown[0]["OpportunityId"], &shown[0]["ContactId"]),
+        (&json!(open), &json!(contact))
+    );
+    assert_eq!(shown[0]["Opportunity"]["StageName"], "Prospecting");
+    assert_eq!(
+        shown[0]["Opportunity"]["CreatedDate"],
+        "2026-06-15T12:00:01.500+0000"
+    );
+    for (rest, expect) in [
+        ("WHERE Opportunity.IsClosed = true", vec![&won]),
+        (
+            "WHERE Opportunity.Name IN ('a','b') ORDER BY Opportunity.Name DESC",
+            vec![&won, &open],
+        ),
+        (&format!("WHERE Opportunity.Id = '{won}'"), vec![&won]),
+        (
+            "WHERE Opportunity.Name LIKE 'A%' AND ContactId != null",
+            vec![&open],
+        ),
+    ] {
+        let found = roles(&mut crm, rest);
+        let found: Vec<&str> = found
+            .iter()
+            .map(|it| it["OpportunityId"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, expect, "{rest}");
+    }
+    for (query, expect) in [
+        (
+            "SELECT Opportunity.Nothing FROM OpportunityContactRole",
+            "INVALID_FIELD",
+        ),
+        (
+            "SELECT Opportunity.Owner.Name FROM OpportunityContactRole",
+            "INVALID_FIELD",
+        ),
+        (
+            "SELECT Id FROM OpportunityContactRole WHERE Deal.IsClosed = false",
+            "INVALID_FIELD",
+        ),
+    ] {
+        assert_eq!(code(&ask(&mut crm, NOON_MS, query), 400), expect, "{query}");
+    }
+}

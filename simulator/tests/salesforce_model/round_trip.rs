@@ -257,6 +257,7 @@ pub(crate) const fn kind(outcome: &ItemOutcome) -> &'static str {
     match outcome {
         ItemOutcome::Done { .. } => "done",
         ItemOutcome::Matches(_) => "matches",
+        ItemOutcome::Deals(_) => "deals",
         ItemOutcome::NotExecuted => "not executed",
         ItemOutcome::Unknown => "unknown",
         ItemOutcome::Conflict { .. } => "conflict",

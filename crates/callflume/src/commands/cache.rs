@@ -206,12 +206,16 @@ async fn lookup(session: &Session, broker: &Broker, args: &CacheLookup) -> anyho
             })?;
         return Ok(Exit::Failed);
     };
+    let deal = match &record.deal {
+        Some(_) => record.open_deal(contacts.deals_read(account).await?),
+        None => None,
+    };
     let data = json!({
         "account": account,
         "found": true,
         "crm_id": record.crm_id,
         "own_key": record.own_key,
-        "deal": record.deal,
+        "deal": deal,
         "card": record.card,
         "aliases": record.aliases,
         "field_at": record.field_at,
@@ -223,7 +227,7 @@ async fn lookup(session: &Session, broker: &Broker, args: &CacheLookup) -> anyho
                 "our key",
                 record.own_key.as_deref().unwrap_or("not written yet"),
             ]),
-            row(["open deal", record.deal.as_deref().unwrap_or("-")]),
+            row(["open deal", deal.unwrap_or("-")]),
             row(["owner", record.card.owner.as_deref().unwrap_or("-")]),
         ];
         rows.extend(record.aliases.iter().map(|alias| row(["alias", alias])));

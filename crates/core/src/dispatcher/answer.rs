@@ -12,6 +12,7 @@
 //! | split | in halves | in halves | in halves |
 
 use super::state::{Errand, JobId, Purpose, Resolution, Stage};
+use super::warm_deals::reads_deals;
 use super::{Dispatcher, Output, RequestId};
 use crate::codes::{self, Code};
 use crate::lane::Lane;
@@ -80,7 +81,11 @@ impl Dispatcher {
             .operations
             .iter()
             .zip(answers)
-            .map(|(operation, answer)| self.vendor.interpret(operation, answer))
+            .map(|(operation, answer)| {
+                let mut meaning = self.vendor.interpret(operation, answer);
+                Self::of_deals_only(operation, &mut meaning);
+                meaning
+            })
             .collect();
         let signal = meanings
             .iter()
@@ -116,6 +121,12 @@ impl Dispatcher {
         mut meaning: Interpretation,
         again_ms: u64,
     ) {
+        if reads_deals(operation) {
+            if let Some(id) = jobs.first() {
+                self.deals_page(now, *id, meaning, again_ms);
+            }
+            return;
+        }
         // An answer that says nothing about an item leaves it unknown.
         meaning.items.resize(jobs.len(), ItemOutcome::Unknown);
         if operation.verb == Verb::List {
@@ -311,7 +322,7 @@ impl Dispatcher {
             }
             Purpose::Stamp => self.stamp_answered(id, outcome),
             Purpose::Wanted { alias } => self.wanted_answered(now, id, &alias, outcome),
-            Purpose::Page { .. } => {}
+            Purpose::Page { .. } | Purpose::Deals { .. } => {}
         }
     }
 
@@ -380,7 +391,7 @@ impl Dispatcher {
                 }
             }
             Purpose::Wanted { alias } => self.wanted.given_up(&alias),
-            Purpose::Stamp | Purpose::Page { .. } => {}
+            Purpose::Stamp | Purpose::Page { .. } | Purpose::Deals { .. } => {}
         }
     }
 }

@@ -325,9 +325,11 @@ pub(super) fn effects_of(purpose: &Purpose) -> Vec<EffectRef> {
     match purpose {
         Purpose::Write { effects, .. } => effects.clone(),
         Purpose::CreateContact { effect, .. } => effect.iter().copied().collect(),
-        Purpose::Lookup { .. } | Purpose::Stamp | Purpose::Page { .. } | Purpose::Wanted { .. } => {
-            Vec::new()
-        }
+        Purpose::Lookup { .. }
+        | Purpose::Stamp
+        | Purpose::Page { .. }
+        | Purpose::Deals { .. }
+        | Purpose::Wanted { .. } => Vec::new(),
     }
 }
 

@@ -229,6 +229,7 @@ impl Dispatcher {
             }
             Recorded::DeadEvent((lane, seq)) => self.settle(lane, seq),
             Recorded::Page { next } => self.page_stored(now, next),
+            Recorded::Deals { next } => self.deals_stored(now, next),
             Recorded::Wanted(alias) => self.wanted.done(now.tick, &alias),
             Recorded::Bulk => self.bulk_stored(now),
             Recorded::Intent(_) | Recorded::Cache => {}

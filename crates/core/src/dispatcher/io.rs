@@ -66,6 +66,10 @@ pub struct Delivery {
 
 /// What happened.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time is made, moved and taken apart; a box for each contact would cost more"
+)]
 pub enum Input {
     /// Nothing but time.
     Wake,
@@ -251,7 +255,8 @@ pub enum Output {
     Warmed {
         /// When the reading began.
         as_of: WallTime,
-        /// For whom that holds ([`crate::lookup::Person::kind`]): not for phones, when too many in the CRM could not be read.
+        /// For whom that holds ([`crate::lookup::Person::kind`]): not for phones, when too many in the CRM could not be read. Or
+        /// [`crate::lookup::DEALS`]: all open deals have been listed and are stored.
         kinds: Vec<&'static str>,
         /// The phones that could not be read.
         unread: UnreadNumbers,

@@ -20,12 +20,12 @@
 //! | `advance` | which effect of a contact may go next |
 //! | `contacts` | which CRM record a contact is: look-ups, creation, our key |
 //! | `claims` | who resolves a person at the moment |
-//! | `writes` | writes of records, and what their answers mean |
+//! | `writes` | writes of records, and what their answers mean; `deals`: what that says of a contact's open deal |
 //! | `origin` | creations that the CRM doesn't make once by itself: what is stored before and after |
 //! | `probe` | looking for what such a creation may have left |
 //! | `waiting` | updates that wait for their call's record |
 //! | `link` | links that expire before they can be written |
-//! | `warm` | reading all contacts of the CRM |
+//! | `warm` | reading all contacts of the CRM; `warm_deals`: and which deals are open |
 //! | `lookup` | contacts that voice services ask for |
 //! | `names` | owners, pipelines and stages by name: what waits for them, and their ids |
 //! | `pages` | look-ups that take more than one page |
@@ -46,6 +46,7 @@ mod bulk_steps;
 mod claims;
 mod contacts;
 mod day;
+mod deals;
 mod desk;
 mod finish;
 mod foreign;
@@ -63,6 +64,7 @@ mod send;
 mod state;
 mod waiting;
 mod warm;
+mod warm_deals;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -99,6 +99,7 @@ impl Dispatcher {
             Purpose::Lookup { .. }
             | Purpose::Wanted { .. }
             | Purpose::Stamp
+            | Purpose::Deals { .. }
             | Purpose::Page { .. } => self.requeue(id),
         }
     }

@@ -312,11 +312,19 @@ impl Dispatcher {
                 continue;
             };
             job.answers_before = self.answers_ok;
-            if let Purpose::Page { after: mark } = &job.purpose {
-                after.clone_from(mark);
-            } else {
-                after.clone_from(&job.page_after);
-                items.push(job.item.clone());
+            match &job.purpose {
+                Purpose::Page { after: mark } => after.clone_from(mark),
+                Purpose::Deals {
+                    items: of,
+                    after: mark,
+                } => {
+                    after.clone_from(mark);
+                    items.extend(of.iter().cloned());
+                }
+                _ => {
+                    after.clone_from(&job.page_after);
+                    items.push(job.item.clone());
+                }
             }
         }
         Operation {

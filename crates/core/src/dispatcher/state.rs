@@ -174,6 +174,11 @@ pub(super) enum Purpose {
     Stamp,
     /// Read a page of all contacts.
     Page { after: Option<String> },
+    /// Read open deals: a page of all, or those of these items.
+    Deals {
+        items: Vec<Item>,
+        after: Option<String>,
+    },
     /// Look for somebody a voice service asked for; the item says whom.
     Wanted { alias: String },
 }
@@ -282,6 +287,8 @@ pub(super) enum Recorded {
     DeadEvent(EventRef),
     /// A page of contacts; the next one follows.
     Page { next: Option<String> },
+    /// What was read of open deals; their next page follows, or whatever else is to be read.
+    Deals { next: Option<String> },
     /// That a request of class B is about to leave.
     Intent(super::RequestId),
     /// What was found of somebody a voice service asked for.

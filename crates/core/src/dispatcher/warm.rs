@@ -1,4 +1,4 @@
-//! Reading all contacts of the CRM into the contact bucket, page by page, as enrichment.
+//! Reading all contacts of the CRM into the contact bucket, page by page, as enrichment. Their open deals: `warm_deals`.
 //!
 //! The next page is asked for once the last one is stored, so that a slow bucket holds the reading back instead of
 //! filling memory. Pages go to the bucket only: what it already knows of a contact (when which field was written) is
@@ -6,6 +6,7 @@
 
 use super::contacts::read_record;
 use super::state::{JobId, Purpose, Recorded};
+use super::warm_deals::WarmingDeals;
 use super::{ContactWrite, Dispatcher, Output};
 use crate::codes;
 use crate::effect::Object;
@@ -18,11 +19,12 @@ use crate::vendor::{Found, Item, ItemOutcome, Verb};
 /// What a reading will be able to say of those it did not find.
 #[derive(Debug, Default)]
 pub(super) struct Warming {
-    since: WallTime,
+    pub(super) since: WallTime,
     /// Phone numbers that could not be read: whoever has one is there, but not found by it.
     unread: UnreadNumbers,
     /// There were more of them than can be told.
     too_many: bool,
+    pub(super) deals: WarmingDeals,
 }
 
 impl Dispatcher {
@@ -32,13 +34,14 @@ impl Dispatcher {
             self.counters.warming = 1;
             self.warming = Warming {
                 since: now.wall,
+                deals: std::mem::take(&mut self.warming.deals).again(),
                 ..Warming::default()
             };
             self.next_page(now, None);
         }
     }
 
-    fn next_page(&mut self, now: Now, after: Option<String>) {
+    pub(super) fn next_page(&mut self, now: Now, after: Option<String>) {
         self.enqueue(
             now,
             Lane::En,
@@ -74,6 +77,9 @@ impl Dispatcher {
                     .iter()
                     .filter_map(|found| page_entry(found, country.as_deref()))
                     .collect();
+                self.warming
+                    .deals
+                    .remember(self.vendor.open_deals(), &writes);
                 if writes.is_empty() {
                     self.page_stored(now, next);
                 } else {
@@ -98,28 +104,28 @@ impl Dispatcher {
         }
     }
 
-    /// A page is stored: on to the next, or the end.
+    /// A page is stored: on to the deals of its contacts, the next page, or the end.
     pub(super) fn page_stored(&mut self, now: Now, next: Option<String>) {
+        if self.deals_of_block(now, next.as_deref()) {
+            return;
+        }
         if let Some(after) = next {
             self.next_page(now, Some(after));
             return;
         }
         self.counters.warming = 0;
-        let Warming {
-            since,
-            unread,
-            too_many,
-        } = std::mem::take(&mut self.warming);
-        let kinds = if too_many {
+        let unread = std::mem::take(&mut self.warming.unread);
+        let kinds = if self.warming.too_many {
             vec![lookup::EMAIL]
         } else {
             vec![lookup::EMAIL, lookup::PHONE]
         };
         self.outputs.push_back(Output::Warmed {
-            as_of: since,
+            as_of: self.warming.since,
             kinds,
             unread,
         });
+        self.deals_after_contacts(now);
     }
 }
 

@@ -205,7 +205,8 @@ impl Dispatcher {
         let by_id = verb == Verb::UpdateById && job.object != Object::Contact;
         match outcome {
             ItemOutcome::Done { crm_id } => {
-                self.write_done(id, effects, field_at, Some(crm_id.clone()));
+                let deal = self.deal_written(id, effects, field_at, crm_id);
+                self.write_done(id, effects, field_at, Some(crm_id.clone()), deal);
             }
             ItemOutcome::Conflict { existing } if verb == Verb::Create => {
                 let upsert = effects
@@ -220,7 +221,7 @@ impl Dispatcher {
                         self.exists((job.object, job.item.key));
                     }
                 } else {
-                    self.write_done(id, effects, field_at, existing.clone());
+                    self.write_done(id, effects, field_at, existing.clone(), None);
                 }
             }
             ItemOutcome::Gone if by_id => self.record_is_gone(now, id, effects),
@@ -278,11 +279,13 @@ impl Dispatcher {
         effects: &[EffectRef],
         field_at: &BTreeMap<String, WallTime>,
         crm_id: Option<String>,
+        deal: Option<ContactWrite>,
     ) {
         let Some(job) = self.finish_job(id) else {
             return;
         };
         let mut news = Learnt::default();
+        news.contacts.extend(deal);
         if job.object != Object::Contact {
             let record = (job.object, job.item.key);
             news.origin = self.originated(&record, crm_id.as_deref());

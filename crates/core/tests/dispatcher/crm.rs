@@ -13,7 +13,7 @@ use callflume_core::event::{ContactRef, Phone};
 use callflume_core::reference::References;
 use callflume_core::vendor::{
     AccountSignal, Answer, Charge, Content, Found, HttpRequest, Interpretation, Item, ItemOutcome,
-    Method, Operation, Repeat, Vendor, Verb, WindowSpec,
+    Method, OpenDeals, Operation, Repeat, Vendor, Verb, WindowSpec,
 };
 
 use crate::directory::Directory;
@@ -47,6 +47,7 @@ pub(crate) struct FakeVendor {
     pub(crate) rows_max: usize,
     pub(crate) asks: Mutex<Vec<OwnAsk>>,
     pub(crate) said: Mutex<Vec<(AccountSignal, BulkAnswer)>>,
+    deals: Mutex<Option<OpenDeals>>,
     operations: Mutex<Vec<Operation>>,
     meanings: Mutex<Vec<Interpretation>>,
 }
@@ -79,6 +80,11 @@ impl FakeVendor {
             rows_max: crate::bulk_crm::ROWS_MAX,
             ..Self::default()
         }
+    }
+
+    /// From now on it tells which deals are open.
+    pub(crate) fn tells_deals(&self, how: OpenDeals) {
+        *lock(&self.deals) = Some(how);
     }
 
     /// What a request carries.
@@ -159,6 +165,10 @@ impl Vendor for FakeVendor {
 
     fn bulk(&self) -> Option<&dyn Bulk> {
         self.bulk.then_some(self as &dyn Bulk)
+    }
+
+    fn open_deals(&self) -> OpenDeals {
+        lock(&self.deals).unwrap_or(OpenDeals::Untold)
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {
@@ -311,6 +321,9 @@ impl Crm {
     pub(crate) fn execute(&mut self, at: u64, operation: &Operation) -> Interpretation {
         self.executed.push((at, operation.clone()));
         self.now_ms = at;
+        if operation.verb == Verb::List && operation.object == Object::Deal {
+            return self.list_deals(operation);
+        }
         if operation.verb == Verb::List {
             return self.list(operation.after.as_deref());
         }

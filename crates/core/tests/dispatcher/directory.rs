@@ -118,7 +118,12 @@ impl Contents {
             pipelines: vec![Pipeline {
                 id: "p1".into(),
                 label: "New business".into(),
-                stages: vec![named("s1", "First talk"), named("s2", "Offer sent")],
+                stages: vec![
+                    named("s1", "First talk"),
+                    named("s2", "Offer sent"),
+                    named("s3", "Signed"),
+                ],
+                closed: vec!["s3".into()],
             }],
             ..ReferenceRecord::default()
         });

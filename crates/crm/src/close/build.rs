@@ -43,9 +43,14 @@ pub(crate) const fn is_look_up(verb: Verb) -> bool {
     )
 }
 
+/// Whether an operation is a listing that is made here: of contacts, or of open deals.
+pub(crate) fn is_listed(operation: &Operation) -> bool {
+    operation.verb == Verb::List && matches!(operation.object, Object::Contact | Object::Deal)
+}
+
 /// The request for an operation.
 pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest {
-    if operation.verb == Verb::List && operation.object == Object::Contact {
+    if is_listed(operation) {
         return list(settings, operation);
     }
     let mut plans = operation
@@ -84,7 +89,9 @@ pub(crate) fn planned(
         Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone => {
             look_up(settings, operation, item).map(plan)
         }
-        Verb::List => Err(Lack::Refused("Close is listed for contacts only")),
+        Verb::List => Err(Lack::Refused(
+            "Close is listed for contacts and open deals only",
+        )),
         Verb::UpdateByKey => Err(Lack::Refused(
             "Close finds no record by our key; its id is probed for first",
         )),
@@ -232,8 +239,14 @@ fn record_body(
     })
 }
 
-/// One page of all contacts.
+/// One page of all contacts, or of the opportunities that are neither won nor lost.
 fn list(settings: &Settings, operation: &Operation) -> HttpRequest {
+    if operation.object == Object::Deal {
+        return get(format!(
+            "/opportunity/?status_type=active&_limit={PAGE}{}&_fields=id,contact_id,lead_id,date_created",
+            skipped(operation.after.as_deref()),
+        ));
+    }
     let key = custom(settings, KEY_FIELD)
         .map(|name| format!(",{name}"))
         .unwrap_or_default();

@@ -8,7 +8,7 @@ use callflume_core::vendor::{Interpretation, Item, ItemOutcome, Operation, Verb}
 use serde_json::{Map, Value};
 
 use super::fields::{KEY_FIELD, custom};
-use super::found::{fine, listed, looked_up, probed, record_of};
+use super::found::{fine, listed, listed_deals, looked_up, probed, record_of};
 use super::ids::{Person, Record};
 use crate::settings::Settings;
 
@@ -23,6 +23,7 @@ pub(crate) fn executed(
         Verb::ReadByKey | Verb::ReadByEmail | Verb::SearchByPhone => {
             looked_up(settings, operation, document)
         }
+        Verb::List if operation.object == Object::Deal => listed_deals(operation, document),
         Verb::List => listed(settings, operation, document),
         Verb::Probe => probed(settings, operation, document),
         Verb::Create | Verb::UpsertByKey | Verb::UpdateById | Verb::UpdateByKey => {

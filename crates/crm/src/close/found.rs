@@ -5,7 +5,7 @@
 
 use callflume_core::effect::Object;
 use callflume_core::vendor::{
-    AccountSignal, Found, Interpretation, Item, ItemOutcome, Operation, Verb,
+    AccountSignal, Found, FoundDeal, Interpretation, Item, ItemOutcome, Operation, Verb,
 };
 use serde_json::{Map, Value};
 
@@ -13,6 +13,7 @@ use super::build::{BY_SEARCH, skip};
 use super::fields::{DEAL_KEY_FIELD, KEY_FIELD, custom};
 use super::ids::{Person, Record};
 use super::text::marker;
+use crate::deals::made_at;
 use crate::settings::Settings;
 use crate::values::{address, names_in};
 
@@ -76,6 +77,30 @@ pub(crate) fn listed(
     let all = seen(settings, document)?;
     let found = all.into_iter().map(|seen| seen.found).collect();
     Some(fine(vec![ItemOutcome::Matches(found)], next))
+}
+
+/// One page of the deals that are open. One that hangs on a lead only is nobody's.
+pub(crate) fn listed_deals(
+    operation: &Operation,
+    document: &Map<String, Value>,
+) -> Option<Interpretation> {
+    let next = next_page(operation, document)?;
+    let found: Option<Vec<FoundDeal>> = data(document)?
+        .iter()
+        .map(|record| {
+            let said = |name: &str| record.get(name).and_then(Value::as_str);
+            let person = said("lead_id").zip(said("contact_id"));
+            Some(FoundDeal {
+                crm_id: record_of(Object::Deal, record)?.crm_id(),
+                contact: person
+                    .and_then(|(lead, contact)| Person::new(lead, contact))
+                    .map(Person::id),
+                open: true,
+                created: made_at(record, "date_created"),
+            })
+        })
+        .collect();
+    Some(fine(vec![ItemOutcome::Deals(found?)], next))
 }
 
 /// Whether the record of our key is there.

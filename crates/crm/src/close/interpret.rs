@@ -14,7 +14,8 @@
 //! | 200 of a look-up | fine | matches; without one on a page that isn't the last: shared by several, split; alone, not executed, with the mark of the next |
 //! | 200 of a probe | fine | done or gone; if the page can't say, not executed, with the mark to go on with |
 //! | 2xx that can't be read | failing | write: unknown; read: not executed |
-//! | 400 of a listing's further page | fine | matches, empty, and no further page: Close skips no further |
+//! | 200 of a listing of open deals | fine | deals, each with its contact |
+//! | 400 of a further page of contacts | fine | matches, empty, and no further page: Close skips no further |
 //! | 400, 404, 410, 422 of a look-up's further page: its mark is good no more | fine | unknown |
 //! | 400 that blames one of our custom fields | scope missing | not executed: the operator must act |
 //! | 400 that blames nothing but lead or contact, and not for being left out, of a creation or probe | fine | gone |
@@ -34,11 +35,11 @@ use callflume_core::effect::Object;
 use callflume_core::vendor::{AccountSignal, Answer, Interpretation, ItemOutcome, Operation, Verb};
 use serde_json::Value;
 
-use super::build::{Plan, is_look_up, planned};
+use super::build::{Plan, is_listed, is_look_up, planned};
 use super::executed::executed;
 use super::found::fine;
 use super::lack::Lack;
-use super::limits::name;
+use super::limits::{group, name};
 use super::observe::wait_ms;
 use super::refusal::Refusal;
 use crate::refusal::{bare_reason, refused};
@@ -57,10 +58,11 @@ pub(crate) fn interpret(
     answer: &Answer,
 ) -> Interpretation {
     if operation.verb == Verb::List {
-        return if operation.object == Object::Contact {
-            answered(settings, operation, super::limits::CONTACT_LIST, answer)
+        return if is_listed(operation) {
+            let group = group(operation.verb, operation.object);
+            answered(settings, operation, group, answer)
         } else {
-            let reason = "not sent: Close is listed for contacts only".to_owned();
+            let reason = "not sent: Close is listed for contacts and open deals only".to_owned();
             fine(vec![refused(reason)], None)
         };
     }
@@ -154,7 +156,8 @@ fn response(
         (402, _) | (403, Some(_)) => not_executed(AccountSignal::ScopeMissing),
         (413 | 414, None) => blamed(operation, refused(bare_reason(status))),
         (400 | 405 | 409 | 413 | 414 | 415 | 422, Some(refusal)) => {
-            if status == 400 && operation.verb == Verb::List && operation.after.is_some() {
+            let further = operation.verb == Verb::List && operation.after.is_some();
+            if status == 400 && further && operation.object == Object::Contact {
                 return fine(vec![ItemOutcome::Matches(Vec::new())], None);
             }
             if refusal.unprepared(settings) {

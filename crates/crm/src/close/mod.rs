@@ -30,8 +30,8 @@ mod when;
 use callflume_core::effect::Object;
 use callflume_core::reference::References;
 use callflume_core::vendor::{
-    Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Repeat, Scheme, Vendor,
-    Verb,
+    Answer, Charge, HttpRequest, Interpretation, Observation, OpenDeals, Operation, Repeat, Scheme,
+    Vendor, Verb,
 };
 
 use crate::settings::Settings;
@@ -104,6 +104,10 @@ impl Vendor for Close {
 
     fn references(&self) -> Option<&dyn References> {
         Some(self)
+    }
+
+    fn open_deals(&self) -> OpenDeals {
+        OpenDeals::Listed
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {

@@ -110,6 +110,15 @@ fn pipelines(entries: &[Value]) -> ReferenceRecord {
                 .flatten()
                 .filter_map(|status| named(status, "id", "label"))
                 .collect(),
+            closed: statuses
+                .into_iter()
+                .flatten()
+                .filter(|status| {
+                    let kind = status.get("type").and_then(Value::as_str);
+                    matches!(kind, Some("won" | "lost"))
+                })
+                .filter_map(|status| status.get("id").and_then(text))
+                .collect(),
         })
     });
     ReferenceRecord {

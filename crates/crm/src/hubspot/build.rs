@@ -10,6 +10,7 @@ use callflume_core::effect::Object;
 use callflume_core::vendor::{Content, HttpRequest, Item, Method, Operation, Verb};
 use serde_json::{Map, Value, json};
 
+use super::deals;
 use super::numbers::national;
 use super::paths::{objects, percent_encoded};
 use super::properties::{CONTACT_PROPERTIES, KEY_PROPERTY, write};
@@ -115,6 +116,7 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
             format!("{base}/batch/create"),
             items().map(|item| create(settings, operation.object, item)),
         ),
+        Verb::List if deals::is_asked(operation) => deals::request(settings, operation),
         Verb::List => {
             let after = operation
                 .after

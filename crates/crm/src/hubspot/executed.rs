@@ -6,6 +6,7 @@
 use callflume_core::vendor::{AccountSignal, Interpretation, Item, ItemOutcome, Operation, Verb};
 use serde_json::{Map, Value};
 
+use super::deals;
 use super::found::{listed, read_by_email, read_by_key, searched};
 use super::interpret::signal;
 use super::properties::KEY_PROPERTY;
@@ -21,6 +22,7 @@ pub(crate) fn executed(
         Verb::Probe => read_by_key(operation, document).map(probed),
         Verb::ReadByEmail => read_by_email(operation, document),
         Verb::SearchByPhone => searched(operation, document),
+        Verb::List if deals::is_asked(operation) => deals::read(operation, document),
         Verb::List => listed(operation, document),
         Verb::UpsertByKey | Verb::UpdateById | Verb::UpdateByKey | Verb::Create => {
             written(operation, document)

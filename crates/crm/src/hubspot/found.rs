@@ -160,7 +160,7 @@ impl<'a> Failure<'a> {
 }
 
 /// What an error within a read says about the account: one that blames no record means that HubSpot is failing.
-const fn trouble(kind: Kind) -> AccountSignal {
+pub(crate) const fn trouble(kind: Kind) -> AccountSignal {
     match signal(kind) {
         AccountSignal::Fine => AccountSignal::Failing,
         other => other,

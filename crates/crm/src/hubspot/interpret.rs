@@ -10,6 +10,7 @@
 //! | sent, no whole answer | failing | write: unknown; read: not executed |
 //! | 200, 201, 207 of a write | fine, or what an item's error says | by trace: in `results` done; in `errors` by kind, below; in neither (or both) unknown, but *split* if an error names no item |
 //! | 200, 207 of a read | fine | matches; keys and addresses that HubSpot reports as not found are empty |
+//! | 200, 207 of a reading of open deals | fine | deals; see `deals` |
 //! | 2xx that can't be read | failing | write: unknown; read: not executed |
 //! | 400, 404, 409, 422 with an envelope | fine | several: split; one: by kind, below |
 //! | 404 with an envelope, read by e-mail or key | fine | several: split; one: matches, empty |

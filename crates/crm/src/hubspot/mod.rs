@@ -8,6 +8,7 @@
 //! reads of unique properties: they answer for each value and have no pages.
 
 mod build;
+mod deals;
 mod executed;
 mod found;
 mod interpret;
@@ -23,7 +24,7 @@ pub mod setup;
 use callflume_core::effect::{Fields, Object};
 use callflume_core::reference::References;
 use callflume_core::vendor::{
-    Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Vendor, Verb,
+    Answer, Charge, HttpRequest, Interpretation, Observation, OpenDeals, Operation, Vendor, Verb,
 };
 
 use crate::settings::Settings;
@@ -90,6 +91,13 @@ impl Vendor for HubSpot {
     /// An upsert sets the properties it has, and no others.
     fn upserts_plainly(&self, object: Object, fields: &Fields) -> bool {
         object == Object::Contact && !fields.is_empty()
+    }
+
+    fn open_deals(&self) -> OpenDeals {
+        OpenDeals::OfContacts {
+            contacts: deals::CONTACTS_MAX,
+            deals: deals::DEALS_MAX,
+        }
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {

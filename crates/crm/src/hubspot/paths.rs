@@ -26,6 +26,15 @@ pub(crate) fn objects(api: &ApiVersion, object: Object) -> String {
     }
 }
 
+/// Where links from one object to another are read. The dated family has them under a name of their own.
+pub(crate) fn associations(api: &ApiVersion, from: Object, to: Object) -> String {
+    let (from, to) = (plural(from), plural(to));
+    match api {
+        ApiVersion::V3 | ApiVersion::Numbered(_) => format!("/crm/v4/associations/{from}/{to}"),
+        ApiVersion::Dated(date) => format!("/crm/associations/{date}/{from}/{to}"),
+    }
+}
+
 /// Where an object's properties are defined.
 pub(crate) fn properties(api: &ApiVersion, object: Object) -> String {
     let plural = plural(object);
@@ -96,6 +105,14 @@ mod tests {
             (
                 pipelines(&dated, Object::Deal),
                 "/crm/pipelines/2026-09/deals",
+            ),
+            (
+                associations(&ApiVersion::V3, Object::Contact, Object::Deal),
+                "/crm/v4/associations/contacts/deals",
+            ),
+            (
+                associations(&dated, Object::Contact, Object::Deal),
+                "/crm/associations/2026-09/contacts/deals",
             ),
             (account_details(&ApiVersion::V3), "/account-info/v3/details"),
             (account_details(&dated), "/account-info/2026-09/details"),

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::build::get;
 use super::paths::{self, percent_encoded, pipelines};
-use super::{HubSpot, limits, observe};
+use super::{HubSpot, deals, limits, observe};
 use crate::reference::{Read, flag, interpret, named, naming, text};
 
 /// Path of the call outcomes. It has no newer form.
@@ -79,6 +79,10 @@ impl References for HubSpot {
         reading
     }
 
+    fn is_over(&self, stage: &str) -> Option<bool> {
+        deals::is_closed(stage).then_some(true)
+    }
+
     fn naming(&self, _object: Object, field: &Field, text: &str) -> Naming {
         naming(field, text, |text| {
             let id = |c: char| c.is_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
@@ -111,6 +115,10 @@ fn read_owners(document: &Value) -> Option<Read> {
 fn read_pipelines(document: &Value) -> Option<Read> {
     let results = document.get("results")?.as_array()?;
     let living = |entry: &&Value| !flag(entry, "archived");
+    let is_closed = |stage: &&Value| {
+        let said = stage.pointer("/metadata/isClosed");
+        said.and_then(Value::as_str) == Some("true")
+    };
     let pipelines = results.iter().filter(living).filter_map(|pipeline| {
         let stages = pipeline.get("stages").and_then(Value::as_array);
         let own = named(pipeline, "id", "label")?;
@@ -122,6 +130,12 @@ fn read_pipelines(document: &Value) -> Option<Read> {
                 .flatten()
                 .filter(living)
                 .filter_map(|stage| named(stage, "id", "label"))
+                .collect(),
+            closed: stages
+                .into_iter()
+                .flatten()
+                .filter(is_closed)
+                .filter_map(|stage| stage.get("id").and_then(text))
                 .collect(),
         })
     });

@@ -130,6 +130,14 @@ fn list(settings: &Settings, object: Object, after: Option<&str>) -> Result<Http
             "{path}?sort=id%20ASC&start={start}&limit={PAGE}"
         )));
     }
+    if object == Object::Deal {
+        // Only such as are open; our key isn't needed for them, but spares the other custom fields.
+        let custom = with_custom_field(settings, object).unwrap_or_default();
+        return Ok(get(format!(
+            "{path}?status=open&sort_by=id&sort_direction=asc&limit={PAGE}{custom}{}",
+            page_after(after)
+        )));
+    }
     let custom = with_custom_field(settings, object)?;
     Ok(get(format!(
         "{path}?sort_by=id&sort_direction=asc&limit={PAGE}{custom}{}",

@@ -4,13 +4,14 @@
 //! taken as done or absent because an answer could not be read. The rules for absence are in `interpret`.
 
 use callflume_core::effect::Object;
-use callflume_core::vendor::{Found, Item, ItemOutcome, Operation, Verb};
+use callflume_core::vendor::{Found, FoundDeal, Item, ItemOutcome, Operation, Verb};
 use serde_json::{Map, Value};
 
 use super::build::PAGE;
 use super::fields::{CONTACT_KEY, DEAL_KEY};
 use super::instants::rfc3339_ms;
 use super::texts::{carries, key_in};
+use crate::deals::made_at;
 use crate::settings::Settings;
 use crate::values::{address, names_in};
 
@@ -49,6 +50,15 @@ pub(crate) fn read(
         Verb::Probe => {
             let page = Page::of(operation.object, document)?;
             only(probed(settings, operation.object, item?, &page, sent_at_ms))
+        }
+        Verb::List if operation.object == Object::Deal => {
+            let page = Page::of(operation.object, document)?;
+            let living = page.records.iter().filter(|record| living(record));
+            let found: Option<Vec<FoundDeal>> = living.map(open_deal).collect();
+            Some(Success {
+                outcome: ItemOutcome::Deals(found?),
+                next: page.next,
+            })
         }
         Verb::List => {
             let page = Page::of(operation.object, document)?;
@@ -196,6 +206,17 @@ fn listed(settings: &Settings, object: Object, record: &Value) -> Option<Found> 
         first_name,
         last_name,
         owner: record.get("owner_id").and_then(text),
+    })
+}
+
+/// A deal of a listing of open ones; of one that belongs to nobody only that.
+fn open_deal(record: &Value) -> Option<FoundDeal> {
+    let status = record.get("status").and_then(Value::as_str);
+    Some(FoundDeal {
+        crm_id: record.get("id").and_then(text)?,
+        contact: record.get("person_id").and_then(text),
+        open: status.is_none_or(|status| status == "open"),
+        created: made_at(record, "add_time"),
     })
 }
 

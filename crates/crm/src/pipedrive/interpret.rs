@@ -10,6 +10,7 @@
 //! | sent, no whole answer | failing | write: unknown; read: not executed |
 //! | 200, 201 with `success`, of a write | fine | done; gone if it is a deleted record that was updated |
 //! | 200 with `success`, of a look-up | fine | matches; if a page of strangers isn't the last, not executed, with the mark of the next |
+//! | 200 with `success`, of a listing of open deals | fine | deals, each with its person |
 //! | 200 with `success`, of a probe | fine | done; gone if the page is the last, or the newest persons reach back 15 min; else unknown |
 //! | 200, 201 with `success: false` | as the `errorCode` it names, else as 400 | same |
 //! | 200, 201 that can't be read | failing | write: unknown; read: not executed |

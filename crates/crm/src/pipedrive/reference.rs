@@ -80,6 +80,15 @@ impl References for Pipedrive {
         })
     }
 
+    /// Whether a deal is over is its status, not its stage.
+    fn is_over(&self, stage: &str) -> Option<bool> {
+        match stage {
+            "won" | "lost" => Some(true),
+            "open" => Some(false),
+            _ => None,
+        }
+    }
+
     fn naming(&self, _object: Object, field: &Field, text: &str) -> Naming {
         naming(field, text, |text| match text {
             "won" | "lost" | "open" => Naming::Id,
@@ -111,7 +120,7 @@ fn read(what: &str, document: &Value, entries: &[Value]) -> Read {
                     Some(Pipeline {
                         id: own.id,
                         label: own.label,
-                        stages: Vec::new(),
+                        ..Pipeline::default()
                     })
                 })
                 .collect();
@@ -121,8 +130,8 @@ fn read(what: &str, document: &Value, entries: &[Value]) -> Read {
                 .filter_map(|stage| {
                     Some(Pipeline {
                         id: text(stage.get("pipeline_id")?)?,
-                        label: String::new(),
                         stages: vec![named(stage, "id", "name")?],
+                        ..Pipeline::default()
                     })
                 })
                 .collect();

@@ -10,6 +10,7 @@
 //! | update by id | `PATCH /composite/sobjects` | 200 |
 //! | update by key | `POST /composite` of `PATCH /sobjects/<kind>/<key field>/<key>?updateOnly=true` | 25 |
 //! | list | `GET /query`, ordered by id | a page |
+//! | list open deals | the same, of contact roles: `deals` | a page |
 //!
 //! Whatever it carries, a request counts once. Of reads the address decides how many fit: Salesforce takes 16,384 bytes of
 //! address and headers together, so an address keeps below [`URI_MAX`].
@@ -27,6 +28,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::bodies::{Mode, record};
+use super::deals;
 use super::fields::key_field;
 use super::paths::{base, is_id, percent_encoded, sobject};
 use super::soql::{PAGE, is_one_of, literal, path, phone_pattern};
@@ -150,6 +152,7 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
                 format!("{condition} ORDER BY Id")
             }))
         }
+        Verb::List if object == Object::Deal => deals::request(settings, operation),
         Verb::List => {
             let condition = page_after(operation)
                 .map(|it| format!(" WHERE {it}"))

@@ -10,6 +10,7 @@
 //! | sent, no whole answer | failing | write: unknown; read: not executed |
 //! | 200 of a write | fine, or what an item's error says | each by its result, as in `settled` |
 //! | 200 of a query | fine | matches; see below |
+//! | 200 of a listing of open deals | fine | deals; see `deals` |
 //! | 2xx that can't be read, or with another number of results | failing | write: unknown; read: not executed |
 //! | 401 | credential refused | not executed |
 //! | any below 500 of kind session, day, concurrent, limit, locked or account; 5xx of kind day, concurrent or limit | by kind, as in `settled` | not executed |
@@ -29,12 +30,14 @@
 //! somebody's; else it is *split* when it shared the query. Alone with a whole page of strangers, who have the same last
 //! digits, it is not executed, with the mark of the next page. A record in the recycle bin, such as one that was merged into another, is never found.
 
+use callflume_core::effect::Object;
 use callflume_core::vendor::{
     AccountSignal, Answer, Interpretation, Item, ItemOutcome, Operation, Verb,
 };
 use serde_json::Value;
 
 use super::build::{is_nowhere, lack, sent};
+use super::deals;
 use super::found::Page;
 use super::kinds::Kind;
 use super::refusal::Refusal;
@@ -220,6 +223,9 @@ impl Asked<'_> {
         if self.items.is_empty() && verb != Verb::List {
             // A question for the limits was all.
             return Some(self.whole(AccountSignal::Fine, ItemOutcome::NotExecuted));
+        }
+        if verb == Verb::List && self.operation.object == Object::Deal {
+            return deals::read(body);
         }
         if self.reads() {
             let page = Page::of(self.settings, self.operation, body)?;

@@ -32,6 +32,7 @@ mod bodies;
 mod build;
 pub mod bulk;
 mod bundle;
+mod deals;
 mod fields;
 mod found;
 mod interpret;
@@ -51,7 +52,7 @@ use callflume_core::bulk::Bulk;
 use callflume_core::effect::{Field, Fields, Object, Value};
 use callflume_core::reference::References;
 use callflume_core::vendor::{
-    Answer, Charge, HttpRequest, Interpretation, Observation, Operation, Vendor, Verb,
+    Answer, Charge, HttpRequest, Interpretation, Observation, OpenDeals, Operation, Vendor, Verb,
 };
 
 use crate::settings::Settings;
@@ -135,6 +136,10 @@ impl Vendor for Salesforce {
 
     fn bulk(&self) -> Option<&dyn Bulk> {
         Some(self)
+    }
+
+    fn open_deals(&self) -> OpenDeals {
+        OpenDeals::Listed
     }
 
     fn request(&self, operation: &Operation) -> HttpRequest {

@@ -19,13 +19,12 @@ use serde_json::Value;
 
 use super::build::get;
 use super::paths::base;
-use super::{Salesforce, limits, observe, soql};
-use crate::reference::{Read, interpret, named, naming, text};
+use super::{Salesforce, deals, limits, observe, soql};
+use crate::reference::{Read, flag, interpret, named, naming, text};
 
 const USERS: &str =
     "SELECT Id,Email FROM User WHERE IsActive = true AND UserType = 'Standard' ORDER BY Id";
-const STAGES_QUERY: &str =
-    "SELECT ApiName,MasterLabel FROM OpportunityStage WHERE IsActive = true ORDER BY SortOrder";
+const STAGES_QUERY: &str = "SELECT ApiName,MasterLabel,IsClosed FROM OpportunityStage WHERE IsActive = true ORDER BY SortOrder";
 
 impl References for Salesforce {
     fn first(&self) -> Page {
@@ -57,6 +56,10 @@ impl References for Salesforce {
         })
     }
 
+    fn is_over(&self, stage: &str) -> Option<bool> {
+        deals::is_closed(stage)
+    }
+
     fn naming(&self, _object: Object, field: &Field, text: &str) -> Naming {
         naming(field, text, |_| {
             if *field == Field::Pipeline {
@@ -82,9 +85,13 @@ fn read(what: &str, document: &Value) -> Option<Read> {
         piece.owners = owners.collect();
     } else {
         let stages = records.iter();
+        let closed = records.iter().filter(|stage| flag(stage, "IsClosed"));
         piece.pipelines = vec![Pipeline {
             stages: stages
                 .filter_map(|stage| named(stage, "ApiName", "MasterLabel"))
+                .collect(),
+            closed: closed
+                .filter_map(|stage| stage.get("ApiName").and_then(text))
                 .collect(),
             ..Pipeline::default()
         }];

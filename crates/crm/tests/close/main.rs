@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod deals;
 mod fixtures;
 mod lookups;
 mod probes;

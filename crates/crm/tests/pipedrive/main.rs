@@ -1,6 +1,7 @@
 //! Pipedrive, from operation to request and from answer to outcome.
 
 mod answers;
+mod deals;
 mod pages;
 mod reference;
 mod requests;

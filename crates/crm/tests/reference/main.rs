@@ -38,7 +38,7 @@ fn read(name: &str, page: &Page, answer: &Answer) -> PageReading {
     crm(name).references().unwrap().interpret(page, answer)
 }
 
-/// Owners as `id address active`, pipelines as `id label: stage label, …`, dispositions as `id label`.
+/// Owners as `id address active`, pipelines as `id label: stage label, …`, `over` where deals end, dispositions as `id label`.
 fn shown(record: &ReferenceRecord) -> Vec<String> {
     let mut lines: Vec<String> = record
         .owners
@@ -49,7 +49,10 @@ fn shown(record: &ReferenceRecord) -> Vec<String> {
         let stages: Vec<String> = pipeline
             .stages
             .iter()
-            .map(|it| format!("{} {}", it.id, it.label))
+            .map(|it| {
+                let over = pipeline.closed.contains(&it.id);
+                format!("{} {}{}", it.id, it.label, if over { " over" } else { "" })
+            })
             .collect();
         lines.push(format!(
             "{} {}: {}",
@@ -265,6 +268,30 @@ fn a_mark_that_leads_to_itself_ends_the_listing() {
         panic!("{:?}", reading.outcome);
     };
     assert_eq!(next, Some(page(STAGES, "")), "no locator");
+}
+
+#[test]
+fn a_stage_in_which_deals_are_over_is_known_by_the_crms_own_words() {
+    for (name, stage, expect) in [
+        ("hubspot", "closedwon", Some(true)),
+        ("hubspot", "closedlost", Some(true)),
+        ("hubspot", "appointmentscheduled", None),
+        ("salesforce", "Closed Won", Some(true)),
+        ("salesforce", "Closed Lost", Some(true)),
+        ("salesforce", "Prospecting", None),
+        ("close", "stat_22", None),
+        ("pipedrive", "won", Some(true)),
+        ("pipedrive", "lost", Some(true)),
+        ("pipedrive", "open", Some(false)),
+        ("pipedrive", "3", None),
+    ] {
+        let crm = crm(name);
+        assert_eq!(
+            crm.references().unwrap().is_over(stage),
+            expect,
+            "{name} {stage}"
+        );
+    }
 }
 
 #[test]

@@ -51,9 +51,9 @@ fn hubspot() -> Vec<Row> {
                 {"id": "default", "label": "New business", "archived": false, "stages": [
                     {"id": "qualifiedtobuy", "label": "Qualified", "archived": false},
                     {"id": "8001", "label": "Old one", "archived": true},
-                    {"id": 8002, "label": "By number"}]},
+                    {"id": 8002, "label": "By number", "metadata": {"isClosed": "true", "probability": "1.0"}}]},
                 {"id": "old", "label": "Gone", "archived": true, "stages": []}]}),
-            shown: &["default New business: qualifiedtobuy Qualified, 8002 By number"],
+            shown: &["default New business: qualifiedtobuy Qualified, 8002 By number over"],
             next: Some(page(DISPOSITIONS, "")),
         },
         Row {
@@ -92,11 +92,12 @@ fn salesforce() -> Vec<Row> {
         Row {
             vendor: "salesforce",
             page: page(STAGES, ""),
-            path: "/services/data/v66.0/query?q=SELECT%20ApiName%2CMasterLabel%20FROM%20OpportunityStage\
+            path: "/services/data/v66.0/query?q=SELECT%20ApiName%2CMasterLabel%2CIsClosed%20FROM%20OpportunityStage\
                    %20WHERE%20IsActive%20%3D%20true%20ORDER%20BY%20SortOrder",
-            body: json!({"totalSize": 1, "done": true,
-                "records": [{"ApiName": "Proposal", "MasterLabel": "Offer sent"}]}),
-            shown: &[" : Proposal Offer sent"],
+            body: json!({"totalSize": 2, "done": true,
+                "records": [{"ApiName": "Proposal", "MasterLabel": "Offer sent", "IsClosed": false},
+                    {"ApiName": "Signed", "MasterLabel": "Signed", "IsClosed": true}]}),
+            shown: &[" : Proposal Offer sent, Signed Signed over"],
             next: None,
         },
     ]
@@ -128,7 +129,7 @@ fn close() -> Vec<Row> {
             body: json!({"data": [{"id": "pipe_1", "name": "Sales", "statuses": [
                 {"id": "stat_20", "label": "Talking", "type": "active"},
                 {"id": "stat_22", "label": "Won", "type": "won"}]}]}),
-            shown: &["pipe_1 Sales: stat_20 Talking, stat_22 Won"],
+            shown: &["pipe_1 Sales: stat_20 Talking, stat_22 Won over"],
             next: None,
         },
     ]

@@ -5,6 +5,7 @@ mod bounds;
 mod bulk;
 mod bulk_side;
 mod bundle;
+mod deals;
 mod fixtures;
 mod pages;
 mod reference;

@@ -34,6 +34,17 @@ pub(crate) fn shown(outcome: &ItemOutcome) -> String {
             .chain(found.iter().map(|found| found.crm_id.as_str()))
             .collect::<Vec<_>>()
             .join(" "),
+        ItemOutcome::Deals(found) => std::iter::once("deals".to_owned())
+            .chain(found.iter().map(|deal| {
+                let contact = deal.contact.as_deref().unwrap_or("-");
+                let open = if deal.open { "" } else { " closed" };
+                let made = deal
+                    .created
+                    .map_or_else(String::new, |at| format!(" @{}", at.0));
+                format!("{} of {contact}{open}{made}", deal.crm_id)
+            }))
+            .collect::<Vec<_>>()
+            .join("; "),
         ItemOutcome::NotExecuted => "not executed".into(),
         ItemOutcome::Unknown => "unknown".into(),
         ItemOutcome::Conflict { existing } => {

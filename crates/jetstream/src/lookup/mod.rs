@@ -6,6 +6,8 @@
 //!   was being read at that moment; nobody joins such a read any more. While the watch is broken each look-up reads the
 //!   bucket itself, and nothing is kept. The bucket is read where every acknowledged write is seen.
 //! * **Whoever writes sees its own writes**: [`Reader::forget`] after each, before its effect is called done.
+//! * **A deal that a later listing of all open deals didn't find is not told.** When such a listing is complete, memory forgets
+//!   everybody: whom it concerns isn't told by any key.
 //! * Bounded: [`LookupSettings::memory_max`] persons, some 500 bytes each.
 //! * One read per person at a time, however many ask, while the watch stands.
 //! * Nobody waits for a CRM: what the bucket doesn't know is [`Finding::Missing`], and [`Reader::want`] tells the account's
@@ -20,6 +22,7 @@ use std::time::Duration;
 
 use async_nats::connection::State as Connection;
 use callflume_core::account::AccountId;
+use callflume_core::deal;
 use callflume_core::lookup::{self, KnownContact, LookupAsk, Person};
 use callflume_core::record::{AliasRecord, SCHEMA, bucket, key};
 use callflume_core::time::WallTime;
@@ -173,7 +176,12 @@ impl Inner {
     }
 
     fn forget(&self, key: &str) {
-        self.lock().memory.forget(key);
+        let memory = &mut self.lock().memory;
+        if key::is_deals_read(key) {
+            memory.forget_all();
+        } else {
+            memory.forget(key);
+        }
     }
 
     /// Whether everything that has changed was heard.
@@ -309,7 +317,7 @@ impl Reader {
             };
             match way {
                 // Nothing heard of it: each reads for itself, and keeps nothing.
-                None => return self.read(key).await.map(|(said, _)| said),
+                None => return self.read(account, key).await.map(|(said, _)| said),
                 Some(Way::Known(said)) => {
                     inner.memory_hits.fetch_add(1, Ordering::Relaxed);
                     return Ok(said);
@@ -331,7 +339,7 @@ impl Reader {
                         read,
                         ended: false,
                     };
-                    let found = self.read(key).await;
+                    let found = self.read(account, key).await;
                     reading.end(found.as_ref().ok().cloned());
                     let found = found.map(|(said, _)| said);
                     tell.send_replace(Some(found.clone()));
@@ -341,7 +349,7 @@ impl Reader {
         }
     }
 
-    async fn read(&self, key: &str) -> Result<(Said, Option<Instant>), Error> {
+    async fn read(&self, account: &AccountId, key: &str) -> Result<(Said, Option<Instant>), Error> {
         let Running { inner, bucket, .. } = &*self.shared;
         inner.reads.fetch_add(1, Ordering::Relaxed);
         let Some(entry) = bucket.read_current(key).await? else {
@@ -355,10 +363,15 @@ impl Reader {
         let kept_until = Some(Instant::now() + ABSENT_KEPT);
         Ok(match (record.crm_id, record.absent_at) {
             (Some(crm_id), _) => {
+                let all_read = match (&record.deal, record.deal_stands) {
+                    (Some(_), Some(_)) => self.deals_read(account).await?,
+                    _ => None,
+                };
+                let deal = deal::open(record.deal.as_deref(), record.deal_stands, all_read);
                 let known = KnownContact {
                     crm_id,
                     card: record.card,
-                    deal: record.deal,
+                    deal: deal.map(ToOwned::to_owned),
                 };
                 (Said::Known(Arc::new(known)), None)
             }
@@ -366,6 +379,16 @@ impl Reader {
             (None, Some(at)) => (Said::AllRead(at, Arc::new(record.unread)), kept_until),
             (None, None) => (Said::Missing, None),
         })
+    }
+
+    /// When the last complete listing of open deals began, if there was one.
+    async fn deals_read(&self, account: &AccountId) -> Result<Option<WallTime>, Error> {
+        let key = key::deals_read(account);
+        // Boxed, for a look-up that reads a deal looks this up.
+        match Box::pin(self.look(account, &key)).await? {
+            Said::Absent(as_of) | Said::AllRead(as_of, _) => Ok(Some(as_of)),
+            Said::Known(_) | Said::Missing => Ok(None),
+        }
     }
 
     /// Tells the account's owner that somebody is to be looked up in the CRM, unless it was told a moment ago. Waits for

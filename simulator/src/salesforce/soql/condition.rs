@@ -167,6 +167,10 @@ impl Condition {
         object: ObjectKind,
     ) -> Option<BTreeSet<RecordId>> {
         let with = |field: &Field, text: &String| -> Option<Vec<RecordId>> {
+            // A parent's field: the index is of other records.
+            if field.name.contains('.') {
+                return None;
+            }
             if field.kind == Type::Id {
                 return Some(vec![text.clone()]);
             }

@@ -36,6 +36,8 @@ pub(in crate::salesforce) struct Query {
     pub(in crate::salesforce) order: Vec<Order>,
     pub(in crate::salesforce) limit: Option<usize>,
     pub(in crate::salesforce) offset: usize,
+    /// Fields of parents that it names, such as `Opportunity.IsClosed`.
+    pub(in crate::salesforce) of_parents: BTreeSet<String>,
 }
 
 /// Conditions in conditions; more would be no query of anybody's.
@@ -48,6 +50,7 @@ pub(in crate::salesforce) fn parse(schema: &Schema, query: &str) -> Result<Query
         object: ObjectKind::Contact,
         tokens: tokens(query)?,
         at: 0,
+        of_parents: BTreeSet::new(),
     };
     parser.query()
 }
@@ -57,6 +60,7 @@ struct Parser<'a> {
     object: ObjectKind,
     tokens: Vec<Token>,
     at: usize,
+    of_parents: BTreeSet<String>,
 }
 
 impl Parser<'_> {
@@ -129,6 +133,7 @@ impl Parser<'_> {
                 order,
                 limit,
                 offset,
+                of_parents: std::mem::take(&mut self.of_parents),
             }),
             Some(token) => Err(unexpected(&token)),
         }
@@ -322,17 +327,29 @@ impl Parser<'_> {
         })
     }
 
-    fn field(&self, name: &str) -> Result<Field, Failure> {
-        self.schema
-            .field(self.object, name)
-            .cloned()
-            .ok_or_else(|| {
+    fn field(&mut self, name: &str) -> Result<Field, Failure> {
+        let own = self.schema.field(self.object, name).cloned();
+        own.or_else(|| self.of_parent(name)).ok_or_else(|| {
                 let said = format!(
                     "No such column '{name}' on entity '{}'. If you are attempting to use a custom field, be sure to append the '__c' after the custom field name.",
                     self.object.name()
                 );
                 Failure::request(400, "INVALID_FIELD", said)
             })
+    }
+
+    /// A field of the record that one of this object's fields refers to, under both names.
+    fn of_parent(&mut self, name: &str) -> Option<Field> {
+        let (relation, name) = name.split_once('.')?;
+        let reference = self.schema.field(self.object, &format!("{relation}Id"))?;
+        let Type::Reference([parent]) = reference.kind else {
+            return None;
+        };
+        let mut field = self.schema.field(*parent, name)?.clone();
+        let relation = reference.name.strip_suffix("Id")?;
+        field.name = format!("{relation}.{}", field.name);
+        self.of_parents.insert(field.name.clone());
+        Some(field)
     }
 
     fn next(&mut self) -> Option<Token> {
