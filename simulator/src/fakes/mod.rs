@@ -1,7 +1,7 @@
 //! The fake CRMs by their vendors' names, each prepared the way an operator would leave an account.
 //!
 //! Also what they have in common: requests and replies (`http`), the front over real HTTP (`server`), scripts of faults
-//! (`faults`), what limits are made of (`limits`), people who were there before (`people`).
+//! (`faults`), what limits (`limits`) and audits (`audit`) are made of, people who were there before (`people`).
 //!
 //! Decides which vendors a scenario may name and what an account of each is made of; how, is said beside each fake
 //! (`prepared`). Never anything about what is published: that is [`crate::traffic`]'s.

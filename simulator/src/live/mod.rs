@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `stage` | broker, fake CRM and configuration, raised and torn down |
 //! | `run` | one scenario from start to judgement |
+//! | `watch` | kills and patience meanwhile |
 //! | `dialling` | outbound calls placed as advised |
 //! | `voice` | publishing as planned, latencies |
 //! | `worker_process` | workers to be killed |
@@ -16,6 +17,7 @@ mod progress;
 mod run;
 pub mod stage;
 mod voice;
+mod watch;
 mod worker_process;
 
 pub use run::{Error, LiveRun, Options, run};

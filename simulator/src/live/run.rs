@@ -4,24 +4,24 @@
 //! calls begun at the same instant → kills as planned → everything settled, or the scenario's patience at its end.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use callflume_core::effect::Object;
 use callflume_core::event::EventId;
-use callflume_core::lane::Lane;
 use callflume_jetstream::dead::{DeadFilter, DeadLetters, ListFrom};
 use callflume_worker::services;
 
 use super::dialling::Dialling;
 use super::meter::{BarePublisher, StallMeter};
-use super::progress::{Progress, Seen};
+use super::progress::Progress;
 use super::stage::{self, Stage, epoch_ms};
 use super::voice::{COMPARED_MAX, Latencies, Voice};
+use super::watch::Watch;
 use super::worker_process::{Launch, WorkerProcess};
-use crate::fakes::{FakeCrm, HttpModel as _};
+use crate::fakes::FakeCrm;
 use crate::holdings::{Deed, Holdings};
 use crate::oracle::{self, Judgement, PublishOutcome};
 use crate::report::{Baseline, BlockRatio, Facts, Mode, Summary, WorkerFacts};
@@ -29,14 +29,12 @@ use crate::scenario::{OnlyVirtual, Scenario};
 use crate::traffic::{Plan, PlanError};
 
 /// A stage whose CRM may be any vendor's.
-type LiveStage = Stage<Box<dyn FakeCrm>>;
+pub(super) type LiveStage = Stage<Box<dyn FakeCrm>>;
 
 /// Tasks that publish at the same time while the backlog is filled.
 const BACKLOG_TASKS: usize = 200;
 /// From the end of preparations to the first call.
 const LEAD: Duration = Duration::from_millis(500);
-/// How often memory, progress and the broker are looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Patience with a warm-up.
 const WARM_MAX: Duration = Duration::from_secs(180);
 
@@ -162,6 +160,16 @@ pub enum Error {
     OnlyVirtual(#[from] OnlyVirtual),
 }
 
+impl Error {
+    pub(super) fn broker(error: impl Display) -> Self {
+        Self::Broker(error.to_string())
+    }
+
+    pub(super) fn worker(error: impl Display) -> Self {
+        Self::Worker(error.to_string())
+    }
+}
+
 impl From<callflume_jetstream::Error> for Error {
     fn from(error: callflume_jetstream::Error) -> Self {
         Self::Stage(error.into())
@@ -176,7 +184,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     let stage = Stage::of(scenario).await?;
     let bare = BarePublisher::start(stage.server.url())
         .await
-        .map_err(|error| Error::Broker(error.to_string()))?;
+        .map_err(Error::broker)?;
     let publisher =
         callflume_client::Publisher::connect(callflume_client::Settings::at([stage.server.url()]))
             .await?;
@@ -194,7 +202,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
     let dialling = if scenario.calls.dialler {
         Dialling::listening(&plan, stage.broker.client())
             .await
-            .map_err(|error| Error::Broker(error.to_string()))?
+            .map_err(Error::broker)?
     } else {
         Dialling::deaf(&plan)
     };
@@ -259,10 +267,7 @@ pub async fn run(scenario: &Scenario, options: &Options) -> Result<LiveRun, Erro
         .filter_map(WorkerProcess::rss_mib_max)
         .reduce(f64::max);
     for worker in workers {
-        worker
-            .stop()
-            .await
-            .map_err(|error| Error::Worker(error.to_string()))?;
+        worker.stop().await.map_err(Error::worker)?;
     }
     let dead = dead_ids(&stage).await?;
     let mut measured = voice.measured();
@@ -313,7 +318,7 @@ fn start_worker(stage: &LiveStage, options: &Options, log: &str) -> Result<Worke
         stage.server.url(),
         &options.log_dir.join(log),
     )
-    .map_err(|error| Error::Worker(error.to_string()))
+    .map_err(Error::worker)
 }
 
 /// Has a worker read all contacts into the cache, and stops it.
@@ -324,10 +329,7 @@ async fn warm(stage: &LiveStage, options: &Options, progress: &Progress) -> Resu
     let wanted = stage.contacts.len() as u64;
     let mut asked = false;
     loop {
-        if let Some(status) = worker
-            .ended()
-            .map_err(|error| Error::Worker(error.to_string()))?
-        {
+        if let Some(status) = worker.ended().map_err(Error::worker)? {
             return Err(Error::Worker(format!(
                 "it ended by itself ({status}); its log: {}",
                 last_words(&options.log_dir.join("worker-warm.log"))
@@ -357,125 +359,18 @@ async fn warm(stage: &LiveStage, options: &Options, progress: &Progress) -> Resu
             // Nobody owns the account before the worker has claimed it.
             asked = services::warm(&stage.broker, &stage.account, Duration::from_millis(500))
                 .await
-                .map_err(|error| Error::Worker(error.to_string()))?
+                .map_err(Error::worker)?
                 .is_some();
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    worker
-        .stop()
-        .await
-        .map_err(|error| Error::Worker(error.to_string()))
+    worker.stop().await.map_err(Error::worker)
 }
 
 fn last_words(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().rev().take(5).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
-}
-
-struct Watch<'a> {
-    stage: &'a LiveStage,
-    scenario: &'a Scenario,
-    plan: &'a Plan,
-    voice: &'a Voice,
-    progress: &'a Progress,
-    start: Instant,
-}
-
-impl Watch<'_> {
-    /// Kills as planned, until every event is published; answers when workers were killed, epoch milliseconds.
-    async fn until_done(
-        &self,
-        workers: &mut [WorkerProcess],
-        mut calls: tokio::task::JoinHandle<()>,
-    ) -> Result<Vec<i64>, Error> {
-        let mut planned: Vec<u64> = self.scenario.workers.kill_at_s.clone();
-        planned.sort_unstable();
-        let mut kills = Vec::new();
-        loop {
-            if let Some(at_s) = planned.first().copied()
-                && self.start.elapsed() >= Duration::from_secs(at_s)
-                && Instant::now() >= self.start
-            {
-                planned.remove(0);
-                let victim = kills.len() % workers.len().max(1);
-                if let Some(worker) = workers.get_mut(victim) {
-                    kills.push(epoch_ms());
-                    worker
-                        .kill_and_restart()
-                        .await
-                        .map_err(|error| Error::Worker(error.to_string()))?;
-                    self.progress.say("a worker was killed and started again");
-                }
-            }
-            self.look(workers)?;
-            tokio::select! {
-                ended = &mut calls => {
-                    ended.map_err(|error| Error::Worker(format!("publishing broke: {error}")))?;
-                    return Ok(kills);
-                }
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
-        }
-    }
-
-    /// Waits until everything stored is settled; answers whether it was, in time.
-    async fn drain(&self, workers: &mut [WorkerProcess]) -> Result<bool, Error> {
-        let deadline = Instant::now() + Duration::from_secs(self.scenario.drain_s_max);
-        self.progress
-            .say("calls are over; waiting until everything is settled");
-        loop {
-            self.look(workers)?;
-            if self.unsettled().await? == 0 {
-                return Ok(true);
-            }
-            if Instant::now() >= deadline {
-                return Ok(false);
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    fn look(&self, workers: &mut [WorkerProcess]) -> Result<(), Error> {
-        for worker in workers {
-            worker.sample();
-            if let Some(status) = worker
-                .ended()
-                .map_err(|error| Error::Worker(error.to_string()))?
-            {
-                return Err(Error::Worker(format!(
-                    "it ended by itself ({status}); see its log"
-                )));
-            }
-        }
-        let elapsed_ms = i64::try_from(self.start.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let requests = self.stage.model().requests_seen();
-        self.progress.show(Seen {
-            elapsed_ms,
-            running: self.plan.concurrent_at(elapsed_ms),
-            acked: self.voice.acked.load(Ordering::Relaxed),
-            requests,
-        });
-        Ok(())
-    }
-
-    /// Events stored and not acknowledged by a worker.
-    async fn unsettled(&self) -> Result<u64, Error> {
-        let mut left = 0;
-        for lane in Lane::ALL {
-            let consumer: async_nats::jetstream::consumer::PullConsumer = self
-                .stage
-                .broker
-                .context()
-                .get_consumer_from_stream(lane.consumer(&self.stage.account), lane.stream())
-                .await
-                .map_err(|error| Error::Broker(error.to_string()))?;
-            let info = consumer.cached_info();
-            left += info.num_pending + info.num_ack_pending as u64;
-        }
-        Ok(left)
-    }
 }
 
 async fn dead_ids(stage: &LiveStage) -> Result<BTreeSet<EventId>, Error> {
