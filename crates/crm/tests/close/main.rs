@@ -5,6 +5,8 @@ mod bodies;
 mod deals;
 mod fixtures;
 mod lookups;
+#[path = "../openapi/mod.rs"]
+mod openapi;
 mod probes;
 mod reference;
 mod requests;

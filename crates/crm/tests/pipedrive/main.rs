@@ -2,6 +2,8 @@
 
 mod answers;
 mod deals;
+#[path = "../openapi/mod.rs"]
+mod openapi;
 mod pages;
 mod reference;
 mod requests;

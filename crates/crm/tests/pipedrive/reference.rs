@@ -4,7 +4,7 @@ use callflume_core::reference::{OWNERS, PIPELINES, Page, STAGES};
 use callflume_crm::pipedrive::limits::DAILY_TOKENS;
 
 use crate::pipedrive;
-use crate::schema::{described, violations};
+use crate::schema::{tokens, violations};
 
 #[test]
 fn every_page_is_described_and_charged_what_it_costs() {
@@ -28,6 +28,6 @@ fn every_page_is_described_and_charged_what_it_costs() {
             .iter()
             .find(|charge| charge.window == DAILY_TOKENS)
             .map(|charge| charge.cost);
-        assert_eq!(charged, Some(described(&request).tokens()));
+        assert_eq!(charged, Some(tokens(&request)));
     }
 }

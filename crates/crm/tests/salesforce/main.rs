@@ -7,6 +7,8 @@ mod bulk_side;
 mod bundle;
 mod deals;
 mod fixtures;
+#[path = "../openapi/mod.rs"]
+mod openapi;
 mod pages;
 mod reference;
 mod requests;
