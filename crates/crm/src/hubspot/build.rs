@@ -91,7 +91,8 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
             format!("{base}/batch/update"),
             items().map(|item| {
                 let mut properties = write(settings, operation.object, &item.fields);
-                if item.stamp {
+                // An empty text would clear the key that is there.
+                if item.stamp && !item.key.is_empty() {
                     properties.insert(KEY_PROPERTY.to_owned(), item.key.clone());
                 }
                 json!({
@@ -199,6 +200,7 @@ fn search<'a>(items: impl Iterator<Item = &'a Item>, after: Option<&str>) -> Val
 }
 
 /// Reads `wanted` of records by a unique property, each value once: HubSpot refuses a batch that names a record twice.
+/// Its OpenAPI requires a list of the properties wanted with their history, too: an empty one.
 fn batch_read(
     base: &str,
     property: &str,
@@ -209,7 +211,12 @@ fn batch_read(
     let inputs: Vec<Value> = values.iter().map(|value| json!({"id": value})).collect();
     post(
         format!("{base}/batch/read"),
-        &json!({"idProperty": property, "properties": wanted, "inputs": inputs}),
+        &json!({
+            "idProperty": property,
+            "properties": wanted,
+            "propertiesWithHistory": [],
+            "inputs": inputs,
+        }),
     )
 }
 

@@ -61,12 +61,13 @@ pub(crate) fn request(settings: &Settings, operation: &Operation) -> HttpRequest
     let deals = operation
         .items
         .iter()
-        .filter_map(|item| item.crm_id.as_ref());
+        .filter_map(|item| item.crm_id.as_ref())
+        .filter(|id| !id.is_empty());
     let inputs: Vec<Value> = deals.map(|id| json!({"id": id})).collect();
     let base = objects(settings.api(), Object::Deal);
     post(
         format!("{base}/batch/read"),
-        &json!({"properties": PROPERTIES, "inputs": inputs}),
+        &json!({"properties": PROPERTIES, "propertiesWithHistory": [], "inputs": inputs}),
     )
 }
 
@@ -131,6 +132,7 @@ fn deal(record: &Value) -> Option<FoundDeal> {
 fn from_mark(mark: &str) -> Vec<Value> {
     let pairs = mark.split(',').filter_map(|pair| pair.split_once(':'));
     pairs
+        .filter(|(contact, after)| !contact.is_empty() && !after.is_empty())
         .map(|(contact, after)| json!({"id": contact, "after": decoded(after)}))
         .collect()
 }

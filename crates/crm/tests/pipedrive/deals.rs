@@ -4,7 +4,7 @@ use callflume_core::effect::Object;
 use callflume_core::vendor::{OpenDeals, Verb};
 use serde_json::{Value, json};
 
-use crate::schema::{described, violations};
+use crate::schema::{tokens, violations};
 use crate::shown::{response, shown, shown_account};
 use crate::{operation, pipedrive, with_fields};
 
@@ -24,8 +24,8 @@ fn open_deals_are_listed_page_by_page_with_their_persons() {
         let request = pipedrive().request(&list);
         assert_eq!(request.path, path);
         assert_eq!(violations(&request), Vec::<String>::new());
-        let tokens = pipedrive().windows(Verb::List, Object::Deal)[1].cost;
-        assert_eq!((tokens, described(&request).tokens()), (10, 10));
+        let charged = pipedrive().windows(Verb::List, Object::Deal)[1].cost;
+        assert_eq!((charged, tokens(&request)), (10, 10));
     }
     // An account that isn't prepared lists them all the same.
     let unprepared = callflume_crm::pipedrive::Pipedrive::new(with_fields(&[]));

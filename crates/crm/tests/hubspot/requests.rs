@@ -1,17 +1,15 @@
 //! What is sent to HubSpot, byte for byte where it matters.
 
-mod common;
-mod verbs;
-
 use callflume_core::effect::{Field, Object, Value as FieldValue};
 use callflume_core::event::Phone;
 use callflume_core::time::WallTime;
 use callflume_core::vendor::{HttpRequest, Method, Operation, Verb};
 use callflume_crm::{ApiVersion, Settings, limit_profile};
-use common::{hubspot, item, operation};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use verbs::VERBS;
+
+use crate::support::{hubspot, item, operation};
+use crate::verbs::VERBS;
 
 fn text(value: &str) -> FieldValue {
     FieldValue::Text(value.into())
@@ -39,6 +37,7 @@ fn contacts_are_read_by_key_each_once() {
             Some(json!({
                 "idProperty": "callflume_key",
                 "properties": ["callflume_key", "phone", "mobilephone", "email", "firstname", "lastname", "hubspot_owner_id"],
+                "propertiesWithHistory": [],
                 "inputs": [{"id": "k-1"}, {"id": "k-2"}],
             }))
         )
@@ -64,6 +63,7 @@ fn contacts_are_read_by_address_each_once_and_in_lower_case() {
             Some(json!({
                 "idProperty": "email",
                 "properties": ["callflume_key", "phone", "mobilephone", "email", "firstname", "lastname", "hubspot_owner_id"],
+                "propertiesWithHistory": [],
                 "inputs": [{"id": "a+b/../c@example.org"}, {"id": "bo@example.org"}],
             }))
         )
@@ -167,6 +167,15 @@ fn an_update_by_id_stamps_our_key_only_when_told_to() {
             ]}))
         )
     );
+}
+
+#[test]
+fn a_stamp_without_a_key_leaves_the_key_that_is_there() {
+    let mut operation = operation(Verb::UpdateById, 1);
+    operation.items[0].stamp = true;
+    operation.items[0].key.clear();
+    let (_, _, body) = sent(&operation);
+    assert_eq!(body.unwrap()["inputs"][0]["properties"], json!({}));
 }
 
 #[test]

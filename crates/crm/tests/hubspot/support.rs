@@ -1,4 +1,4 @@
-//! Operations for the tests of this crate.
+//! Operations for the tests of HubSpot.
 
 use std::sync::Arc;
 

@@ -1,15 +1,13 @@
 //! Look-ups of many people at once: nobody is mixed up, and nobody who is there is taken for absent.
 
-mod common;
-mod shown;
-
 use callflume_core::event::Phone;
 use callflume_core::vendor::{AccountSignal, Answer, ItemOutcome, Operation, Verb};
-use common::{hubspot, operation};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use shown::{response, shown, shown_account};
 use std::collections::{BTreeMap, BTreeSet};
+
+use crate::shown::{response, shown, shown_account};
+use crate::support::{hubspot, operation};
 
 /// A CRM in a few lines: who has which addresses, the primary one first; and how it answers.
 struct Crm {

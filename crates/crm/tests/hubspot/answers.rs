@@ -1,19 +1,15 @@
 //! Every answer of HubSpot's has one meaning: a table of fixtures, and properties over arbitrary answers.
 
-mod common;
-mod verbs;
-
-mod shown;
-
 use callflume_core::vendor::{AccountSignal, Answer, Interpretation, ItemOutcome, Verb};
 use callflume_crm::hubspot::token_expired;
-use common::{hubspot, item, operation};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shown::{response, shown, shown_account};
 use std::collections::BTreeMap;
-use verbs::VERBS;
+
+use crate::shown::{response, shown, shown_account};
+use crate::support::{hubspot, item, operation};
+use crate::verbs::VERBS;
 
 #[derive(Deserialize)]
 struct File {
@@ -48,7 +44,7 @@ fn verb(name: &str) -> Verb {
 }
 
 fn fixtures() -> Vec<Fixture> {
-    serde_json::from_str::<File>(include_str!("hubspot_fixtures.json"))
+    serde_json::from_str::<File>(include_str!("fixtures.json"))
         .unwrap()
         .fixtures
 }

@@ -1,14 +1,13 @@
 //! Which deals of contacts are open: what HubSpot is asked, and what its answers mean.
 
-mod common;
-mod shown;
-
 use callflume_core::effect::Object;
 use callflume_core::vendor::{Interpretation, Item, OpenDeals, Operation, Verb};
 use callflume_crm::Settings;
-use common::{hubspot, operation};
 use serde_json::{Value, json};
-use shown::{response, shown, shown_account};
+
+use crate::schema::faults;
+use crate::shown::{response, shown, shown_account};
+use crate::support::{hubspot, operation};
 
 fn asking(items: Vec<Item>, after: Option<&str>) -> Operation {
     Operation {
@@ -19,7 +18,7 @@ fn asking(items: Vec<Item>, after: Option<&str>) -> Operation {
     }
 }
 
-fn of_contacts(contacts: &[&str]) -> Operation {
+pub(crate) fn of_contacts(contacts: &[&str]) -> Operation {
     let item = |id: &&str| Item {
         contact: Some((*id).to_owned()),
         ..Item::default()
@@ -66,6 +65,9 @@ fn contacts_are_asked_for_in_thousands_and_deals_in_hundreds_in_both_families() 
     ] {
         assert_eq!(hubspot().request(&operation).path, v3);
         assert_eq!(dated.request(&operation).path, later);
+        for vendor in [hubspot(), dated.clone()] {
+            assert_eq!(faults(&vendor.request(&operation)), [""; 0]);
+        }
         assert_eq!(
             hubspot().request(&operation).body,
             dated.request(&operation).body
@@ -77,7 +79,7 @@ fn contacts_are_asked_for_in_thousands_and_deals_in_hundreds_in_both_families() 
     );
     assert_eq!(
         body(&of_deals(&["9001", "9002"])),
-        json!({"properties": ["hs_is_closed", "dealstage", "createdate"], "inputs": [{"id": "9001"}, {"id": "9002"}]})
+        json!({"properties": ["hs_is_closed", "dealstage", "createdate"], "propertiesWithHistory": [], "inputs": [{"id": "9001"}, {"id": "9002"}]})
     );
 }
 

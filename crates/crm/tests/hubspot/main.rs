@@ -1,0 +1,15 @@
+//! HubSpot, from operation to request and from answer to outcome.
+
+mod answers;
+mod bodies;
+mod deals;
+mod lookups;
+#[path = "../openapi/mod.rs"]
+mod openapi;
+mod requests;
+mod schema;
+mod setup;
+#[path = "../shown/mod.rs"]
+mod shown;
+mod support;
+mod verbs;
