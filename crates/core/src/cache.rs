@@ -95,6 +95,13 @@ impl ContactCache {
         }
     }
 
+    /// Notes that the bucket knows a contact by these aliases: [`ContactRecord::aliases`] holds what it knows.
+    pub fn told(&mut self, crm_id: &str, aliases: &[String]) {
+        if let Some(entry) = self.by_id.get_mut(crm_id) {
+            entry.record.called(aliases);
+        }
+    }
+
     /// Drops a contact.
     pub fn forget(&mut self, crm_id: &str) {
         if let Some(entry) = self.by_id.remove(crm_id) {

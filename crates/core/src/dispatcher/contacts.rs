@@ -65,7 +65,9 @@ impl Dispatcher {
             .and_then(|state| state.event.as_ref())
             .map(|event| event.contact.clone())
         else {
+            // It has ended meanwhile, as one whose link has expired does. Others of this contact may wait.
             self.set_resolution(contact, Resolution::Unresolved);
+            self.changed.insert(contact.to_owned());
             return;
         };
         let mut item = Item {
@@ -361,13 +363,16 @@ impl Dispatcher {
             return;
         }
         self.set_resolution(contact, Resolution::Unresolved);
-        if let Some(at) = wanted {
-            self.dead_effect(
+        match wanted {
+            Some(at) => self.dead_effect(
                 at,
                 codes::CRM_CONFLICT,
                 "the CRM reports a conflict without naming the record",
                 1,
-            );
+            ),
+            None => {
+                self.changed.insert(contact.to_owned());
+            }
         }
     }
 

@@ -34,9 +34,12 @@ impl Dispatcher {
         &mut self,
         ends: Vec<(EffectRef, EffectState)>,
         crm_id: Option<String>,
-        news: Learnt,
+        mut news: Learnt,
         contact: &str,
     ) {
+        for ((lane, seq, _), _) in &ends {
+            self.tell_names((*lane, *seq), &mut news);
+        }
         let mut ledger = Vec::with_capacity(ends.len() + 1);
         let mut touched = BTreeSet::from([contact.to_owned()]);
         let at = self.wall;
@@ -55,6 +58,28 @@ impl Dispatcher {
         }
         ledger.extend(news.origin);
         self.store(ledger, news.contacts, Recorded::Ends(ends), touched);
+    }
+
+    /// A contact known by one of an event's names is stored under the others too: nothing else may ever tell a successor
+    /// that they are one person's.
+    fn tell_names(&mut self, event: EventRef, news: &mut Learnt) {
+        let aliases = self.aliases_of(event);
+        let Some(record) = self.cache.find(&aliases) else {
+            return;
+        };
+        let told = |alias: &String| {
+            record.aliases.contains(alias)
+                || news.contacts.iter().any(|write| {
+                    write.record.crm_id == record.crm_id && write.aliases.contains(alias)
+                })
+        };
+        if !aliases.iter().all(told) {
+            news.contacts.push(ContactWrite {
+                record,
+                aliases,
+                only_if_absent: true,
+            });
+        }
     }
 
     /// Stores news of contacts that no effect waits for.
@@ -188,6 +213,11 @@ impl Dispatcher {
         let Some(recording) = self.recordings.remove(&id) else {
             return;
         };
+        if let Output::Record { contacts, .. } = &recording.output {
+            for write in contacts {
+                self.cache.told(&write.record.crm_id, &write.aliases);
+            }
+        }
         match recording.what {
             Recorded::Ends(ends) => {
                 let mut events: BTreeSet<EventRef> = BTreeSet::new();

@@ -223,7 +223,13 @@ impl Dispatcher {
 
     /// Pulls what can be worked on soon; the rest stays in the broker.
     pub(super) fn demand(&mut self, now: Now) {
-        if self.stopping || self.limiter.paused_for_ms(now.tick) >= PAUSE_WITHOUT_PULL_MS {
+        if self.stopping {
+            return;
+        }
+        let paused_ms = self.limiter.paused_for_ms(now.tick);
+        if paused_ms >= PAUSE_WITHOUT_PULL_MS {
+            // With nothing in memory nobody else would notice the end of the pause.
+            self.wake_at(now.tick.plus_ms(paused_ms - PAUSE_WITHOUT_PULL_MS + 1));
             return;
         }
         for lane in Lane::ALL {

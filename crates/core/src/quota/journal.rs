@@ -325,13 +325,9 @@ impl Journal {
             .filter_map(|open| open.spend_until)
             .min();
         // What became dirty in passing has no date yet; the next look gives it one.
-        let write = self
-            .dirty
-            .then(|| self.write_by.unwrap_or_default())
-            .map(|at| self.retry_at.map_or(at, |retry| retry.max(at)));
-        [write, spend_end, self.retry_at]
-            .into_iter()
-            .flatten()
-            .min()
+        let write = self.dirty.then(|| self.write_by.unwrap_or_default());
+        // While a failed write rests, nothing is done before its end: a look would be one in vain.
+        let next = [write, spend_end].into_iter().flatten().min();
+        self.retry_at.or(next)
     }
 }

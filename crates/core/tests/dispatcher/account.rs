@@ -4,6 +4,7 @@ use callflume_core::codes;
 use callflume_core::dispatcher::Input;
 use callflume_core::effect::Object;
 use callflume_core::lane::Lane;
+use callflume_core::lookup::Person;
 use callflume_core::quota::Advice;
 use callflume_core::vendor::{AccountSignal, ItemOutcome};
 
@@ -268,4 +269,37 @@ fn the_hint_of_a_throttling_crm_is_kept_and_a_shorter_one_after_it_does_not_cut_
     world.run_for(8_900);
     assert_eq!(requests(&world), 2);
     world.run_until(5_000, World::is_settled);
+}
+
+#[test]
+fn a_pause_that_begins_or_is_taken_over_with_nothing_in_memory_ends_all_the_same() {
+    for taken_over in [false, true] {
+        let mut world = World::usual();
+        let mut busy = 1;
+        world.fates = Box::new(move |_, operation| {
+            if busy == 0 {
+                return Fate::Served;
+            }
+            busy -= 1;
+            let shut_out = AccountSignal::Busy { wait_ms: 60_000 };
+            Fate::Answered(whole(
+                operation,
+                shut_out,
+                ItemOutcome::Refused {
+                    code: codes::CRM_REFUSED,
+                    reason: "later".to_owned(),
+                },
+            ))
+        });
+        world.handle(Input::Wanted(Person::phone(&phone(1)).unwrap()));
+        world.run_for(10_000);
+        assert_eq!(world.alerts, [codes::CRM_LOCKED_OUT]);
+        if taken_over {
+            world.crash(true);
+            world.take_over();
+        }
+        world.run_for(80_000);
+        world.publish(Lane::Op, &call_ended("c1", &phone(1)));
+        world.run_until(10_000, World::is_settled);
+    }
 }

@@ -8,6 +8,7 @@ use callflume_core::seed::Seed;
 use callflume_core::vendor::{Verb, WindowSpec};
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::crm::{phone, windows};
 use crate::events::{call_ended, note};
 use crate::others::{Act, prompt, settlement, wish};
@@ -141,6 +142,29 @@ fn a_successor_counts_what_it_does_not_know_and_ignores_what_is_said_of_it() {
     let ask = world.ask_in(0, wish(Lane::Op, ONE, 1_000));
     world.run_for(100);
     assert_ne!(world.permit_of(ask).permit, granted.permit);
+}
+
+#[test]
+fn an_ask_that_dies_with_its_owner_or_meets_none_is_answered_by_nobody_and_served_when_asked_again()
+{
+    for insist in [false, true] {
+        let mut world = World::new("", windows(3, 3, 1_000_000));
+        world.others.insist = insist;
+        world.others.plan = prompt(40);
+        // The first three take the window; two more wait when the owner dies, and one asks when there is none.
+        for in_ms in [0, 0, 0, 50, 50, 150] {
+            world.ask_in(in_ms, wish(Lane::Op, ONE, 1_000));
+        }
+        world.run_for(100);
+        let before = world.lent().len();
+        world.crash(false);
+        world.run_for(500);
+        world.take_over();
+        world.run_for(120_000);
+        let lent = world.lent().len();
+        assert_eq!(lent, if insist { 6 } else { before });
+        assert!(before < 4, "{before}");
+    }
 }
 
 #[test]
@@ -286,7 +310,7 @@ fn foreign_permits_hold_half_of_the_slots() {
 }
 
 /// Foreign processes that use their permits to the limit of what they may, and don't always say so.
-fn unruly(
+pub(crate) fn unruly(
     seed: u64,
 ) -> impl FnMut(
     &callflume_core::foreign::PermitAsk,
@@ -326,7 +350,7 @@ fn unruly(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(60))]
 
     /// The oracle at the CRM's door (`World::count`) panics at the first request too many.
     #[test]
@@ -350,7 +374,6 @@ proptest! {
             world.publish(Lane::En, &note(&format!("n{n}"), &phone(n % 8), "x"));
             world.publish(Lane::Op, &call_ended(&format!("c{n}"), &phone(20 + n % 4)));
         }
-        let taken_over = !takeovers.is_empty();
         for (after_ms, gap_ms, error_ms) in takeovers {
             world.run_for(after_ms);
             world.crash(false);
@@ -359,10 +382,10 @@ proptest! {
             world.take_over();
         }
         world.run_until_settled();
-        world.run_for(60_000);
-        let lent = world.lent().len();
         prop_assert_eq!(&world.dead, &[]);
-        // An owner that dies may take all asks with it.
-        prop_assert!(lent > 0 || taken_over, "nothing was lent");
+        // An owner that dies takes all asks with it; whoever insists is served by the next.
+        world.run_until(3_600_000, |world| world.lent().len() == asks.len());
+        world.run_for(60_000);
+        prop_assert_eq!(world.lent().len(), asks.len());
     }
 }

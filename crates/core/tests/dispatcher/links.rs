@@ -1,13 +1,13 @@
 //! Links to recordings that expire while they wait.
 
 use callflume_core::effect::Object;
-use callflume_core::event::Event;
+use callflume_core::event::{ContactRef, Event};
 use callflume_core::lane::Lane;
-use callflume_core::vendor::{AccountSignal, ItemOutcome};
+use callflume_core::vendor::{AccountSignal, ItemOutcome, Verb};
 use serde_json::json;
 
 use crate::crm::{phone, whole};
-use crate::events::{call_ended, event, sentiment};
+use crate::events::{call_ended, event, event_of, sentiment};
 use crate::world::{Fate, START_MS, World};
 
 const LINK: &str = "https://rec.example/1";
@@ -88,4 +88,29 @@ fn a_link_that_expires_before_its_turn_comes_is_not_sent() {
     let call = world.crm.all(Object::Call)[0];
     assert!(!call.fields.contains_key("recording_url"));
     assert_eq!(expired(&world), 1);
+}
+
+#[test]
+fn a_link_that_expires_while_its_contact_is_looked_for_holds_up_nobody_else_of_this_contact() {
+    let mut world = World::class_b();
+    let who = ContactRef {
+        phone: Some(phone(1)),
+        email: Some("ada@example.com".to_owned()),
+        ..ContactRef::default()
+    };
+    world.fates = Box::new(|_, operation| match operation.verb {
+        Verb::ReadByEmail => Fate::Slow(900),
+        _ => Fate::Served,
+    });
+    let link = json!({"url": "https://example.com/r", "expires_at": START_MS + 500});
+    world.publish(
+        Lane::En,
+        &event_of("recording_ready", "c1", who.clone(), 0, link),
+    );
+    world.run_for(600);
+    let ended = json!({"disposition": "connected"});
+    world.publish(Lane::Op, &event_of("call_ended", "c1", who, 0, ended));
+    world.run_until(60_000, World::is_settled);
+    assert_eq!(world.crm.all(Object::Call).len(), 1);
+    assert_eq!(world.dead, []);
 }

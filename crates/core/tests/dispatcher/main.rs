@@ -6,6 +6,8 @@ mod bulk;
 mod bulk_crm;
 mod bulk_names;
 mod bulk_recovery;
+#[path = "../shared/cases.rs"]
+mod cases;
 mod class_b;
 mod crm;
 mod crm_deals;

@@ -9,12 +9,16 @@ use callflume_core::quota::Settlement;
 
 use crate::world::{Due, World};
 
+/// How long after the time that it gave for an answer an asker takes it for lost, milliseconds.
+const MISSED_MS: u64 = 1_000;
 /// Over the broker, milliseconds.
 pub(crate) const BROKER_MS: u64 = 1;
 
 /// What happens to a foreign process.
 pub(crate) enum Act {
     Ask(AskId),
+    /// No answer has come, and none will.
+    Missed(AskId),
     Told(AskId, PermitReply),
     /// A request with this price reaches the CRM.
     Arrive(PermitAsk),
@@ -31,7 +35,7 @@ pub(crate) struct Others {
     /// In order, with the instant at which it was heard.
     pub(crate) answers: Vec<(u64, AskId, PermitReply)>,
     pub(crate) plan: Plan,
-    /// Whether whoever is told to wait asks again.
+    /// Whether whoever is told to wait, or nothing at all, asks again.
     pub(crate) insist: bool,
 }
 
@@ -96,7 +100,18 @@ impl World {
         match act {
             Act::Ask(ask) => {
                 let (_, wish) = self.others.asks[&ask].clone();
+                if self.others.insist {
+                    let in_ms = wish.answer_within_ms + MISSED_MS;
+                    self.at(in_ms, Due::Foreign(Act::Missed(ask)));
+                }
                 self.handle(Input::PermitAsked { ask, wish });
+            }
+            Act::Missed(ask) => {
+                let mut answers = self.others.answers.iter();
+                if answers.all(|(_, other, _)| *other != ask) {
+                    let (_, wish) = self.others.asks[&ask].clone();
+                    self.ask_in(0, wish);
+                }
             }
             Act::Told(ask, reply) => self.told(ask, reply),
             Act::Arrive(ask) => {

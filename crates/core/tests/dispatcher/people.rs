@@ -1,6 +1,7 @@
 //! One person, one contact, however events name them.
 
 use callflume_core::codes;
+use callflume_core::dispatcher::Input;
 use callflume_core::effect::Object;
 use callflume_core::event::ContactRef;
 use callflume_core::lane::Lane;
@@ -353,4 +354,27 @@ fn an_update_refused_because_of_our_key_goes_without_it() {
     world.run_until_settled();
     assert_eq!(world.dead, []);
     assert!(world.crm.people[&id].fields.contains_key("first_name"));
+}
+
+#[test]
+fn a_name_that_an_event_adds_to_a_known_contact_outlives_the_owner() {
+    // The bucket knows the person by e-mail alone, as after a warm-up, and nothing is written to the contact itself.
+    let mut world = World::usual();
+    world.crm.add_person(None, Some("ada@example.com"));
+    world.handle(Input::Warm);
+    world.run_for(5_000);
+    let both = ContactRef {
+        phone: Some(phone(1)),
+        email: Some("ada@example.com".to_owned()),
+        ..ContactRef::default()
+    };
+    let body = json!({"disposition": "connected"});
+    world.publish(Lane::Op, &event_of("call_ended", "c1", both, 0, body));
+    world.run_until_settled();
+    assert_eq!(world.aliases.len(), 2);
+    world.crash(false);
+    world.take_over();
+    world.publish(Lane::Op, &call_ended("c2", &phone(1)));
+    world.run_until_settled();
+    assert_eq!(world.crm.people.len(), 1);
 }

@@ -140,6 +140,8 @@ pub(crate) struct World {
     pub(crate) loads: u64,
     /// Outputs carried out, for crash points.
     pub(crate) outputs: usize,
+    /// Second of the last wakes after which there was nothing to do, how many these were, and the most in any second.
+    pub(crate) idle_wakes: (u64, u32, u32),
     pub(crate) most_resident: [usize; 2],
 }
 
@@ -256,6 +258,7 @@ impl World {
             journal_writes: 0,
             loads: 0,
             outputs: 0,
+            idle_wakes: (0, 0, 0),
             most_resident: [0, 0],
         };
         world.take_over();
@@ -369,9 +372,20 @@ impl World {
             };
             self.happen(generation, due);
         } else {
+            let outputs = self.outputs;
             self.handle(Input::Wake);
+            if self.outputs == outputs {
+                self.woke_in_vain();
+            }
         }
         true
+    }
+
+    fn woke_in_vain(&mut self) {
+        let second = self.now_ms / 1_000;
+        let (last, count, most) = self.idle_wakes;
+        let count = if last == second { count + 1 } else { 1 };
+        self.idle_wakes = (second, count, most.max(count));
     }
 
     pub(crate) fn run_for(&mut self, ms: u64) {

@@ -5,10 +5,11 @@ use callflume_core::quota::{Grant, Limiter, Quota, Settlement};
 use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::sim::{NOON_MS, settings, windows_of};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn broker_and_calendar_may_jump_either_way_and_the_windows_hold_and_work_goes_on(

@@ -4,6 +4,7 @@ use callflume_core::lane::Lane;
 use callflume_core::quota::CLOCK_ERROR_MS;
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::sim::{Death, Fate, NOON_MS, Sim, Wish, settings, wish};
 
 const HOUR_US: u64 = 3_600_000_000;
@@ -25,7 +26,7 @@ fn death() -> impl Strategy<Value = Death> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn one_owner_keeps_every_window_and_grants_every_wish(

@@ -1,5 +1,7 @@
 //! The quota engine, judged where requests arrive: at the CRM's door.
 
+#[path = "../shared/cases.rs"]
+mod cases;
 mod clocks;
 mod door;
 mod drain;

@@ -6,6 +6,7 @@ use callflume_core::time::{BrokerTime, Now, Tick, WallTime};
 use callflume_core::vendor::Charge;
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::sim::{NOON_MS, Sim, Wish, settings, windows_of, wish};
 
 /// An owner in the middle of its work, and what its clocks show.
@@ -43,7 +44,7 @@ fn ask(quota: &mut Quota, now: Now, lane: Lane, windows: &'static [Charge]) -> G
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn a_promised_wait_is_exact(
