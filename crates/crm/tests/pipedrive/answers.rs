@@ -387,8 +387,9 @@ proptest! {
         prop_assert_eq!(pipedrive().interpret(&operation, &answer), meaning);
     }
 
+    /// No name holds one of the custom fields of these tests, such as `cccc`: that would be another refusal.
     #[test]
-    fn no_reason_repeats_a_value_that_was_sent(name in "[A-Z][a-z]{3,9} [A-Z][a-z]{3,9}", digits in "[0-9]{10}") {
+    fn no_reason_repeats_a_value_that_was_sent(name in "[D-Z][d-z]{3,9} [D-Z][d-z]{3,9}", digits in "[0-9]{10}") {
         let body = json!({"success": false, "error": format!("Bad entry {name} for owner_id: {digits}"),
             "error_info": format!("{digits} {name}"), "code": name, "data": {"message": name}});
         let mut operation = operation(Verb::Create, Object::Call, 0);
