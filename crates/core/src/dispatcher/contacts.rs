@@ -139,7 +139,7 @@ impl Dispatcher {
         };
         let (contact, lane, key) = (job.contact.clone(), job.lane, job.item.key.clone());
         if step == Step::Origin && matches!(outcome, ItemOutcome::Done { .. } | ItemOutcome::Gone) {
-            let aliases = self.aliases_of(by);
+            let aliases = self.names_of(&contact, by);
             self.contact_cleared(&aliases, &key);
         }
         match outcome {
@@ -182,7 +182,7 @@ impl Dispatcher {
 
     /// A contact was found: remember it, go on, and stamp it if it lacks our key and nothing else does that.
     fn know(&mut self, now: Now, contact: &str, by: EventRef, found: &Found) {
-        let aliases = self.aliases_of(by);
+        let aliases = self.names_of(contact, by);
         let mut record = match self.cache.by_id(&found.crm_id) {
             Some(known) => known.clone(),
             None => ContactRecord {
@@ -282,7 +282,7 @@ impl Dispatcher {
         let mut card = Card::default();
         card.take_written(&job.item.fields);
         // This attempt's outcome is known, and no earlier one can be open.
-        let aliases = self.aliases_of(by);
+        let aliases = self.names_of(&contact, by);
         self.contact_cleared(&aliases, &key);
         match outcome {
             ItemOutcome::Done { crm_id } => {
@@ -423,6 +423,19 @@ impl Dispatcher {
                 only_if_absent: false,
             }]);
         }
+    }
+
+    /// The names of a contact that is looked for, or created, for an event. One whose link has expired may have ended
+    /// meanwhile: then those of the next in line, and our own key at least.
+    pub(super) fn names_of(&mut self, contact: &str, by: EventRef) -> Vec<String> {
+        let next = |lane: Lane| Some((lane, *self.queue(contact, lane).front()?));
+        let mut events = vec![by];
+        events.extend(Lane::ALL.into_iter().filter_map(next));
+        events
+            .into_iter()
+            .map(|event| self.aliases_of(event))
+            .find(|aliases| !aliases.is_empty())
+            .unwrap_or_else(|| vec![contact.to_owned()])
     }
 
     pub(super) fn aliases_of(&mut self, (lane, seq): EventRef) -> Vec<String> {

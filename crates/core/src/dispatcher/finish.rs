@@ -5,12 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{EffectRef, EventRef, Job, JobId, Learnt, Recorded, Recording, Stage};
+use super::state::{
+    EffectRef, EventRef, Job, JobId, Learnt, Recorded, Recording, Resolution, Stage,
+};
 use super::{ContactWrite, DeadLetter, Dispatcher, Output, RecordingId};
 use crate::codes::Code;
 use crate::event::BadEvent;
 use crate::lane::Lane;
-use crate::record::{BulkRecord, EffectState, LedgerRecord};
+use crate::record::{BulkRecord, ContactRecord, EffectState, LedgerRecord};
 use crate::time::Now;
 
 /// Pause before a failed recording is tried again, milliseconds.
@@ -64,7 +66,7 @@ impl Dispatcher {
     /// that they are one person's.
     fn tell_names(&mut self, event: EventRef, news: &mut Learnt) {
         let aliases = self.aliases_of(event);
-        let Some(record) = self.cache.find(&aliases) else {
+        let Some(record) = self.known_of(event, &aliases) else {
             return;
         };
         let told = |alias: &String| {
@@ -80,6 +82,22 @@ impl Dispatcher {
                 only_if_absent: true,
             });
         }
+    }
+
+    /// What memory knows of an event's contact.
+    fn known_of(&mut self, (lane, seq): EventRef, aliases: &[String]) -> Option<ContactRecord> {
+        let found = self.cache.find(aliases);
+        if found.is_some() {
+            return found;
+        }
+        // Whoever it was looked up for may have ended before it was found.
+        let state = self.lanes[lane as usize].events.get(&seq)?;
+        let Resolution::Known(crm_id) = &self.contacts.get(&state.contact)?.resolution else {
+            return None;
+        };
+        let record = self.cache.by_id(crm_id)?.clone();
+        self.cache.insert(record.clone(), aliases);
+        Some(record)
     }
 
     /// Stores news of contacts that no effect waits for.

@@ -120,7 +120,8 @@ impl Dispatcher {
             let mut sent = LedgerRecord::new(EffectState::Sent, self.wall);
             if let Purpose::CreateContact { by, .. } = job.purpose {
                 sent.own_key = Some(key);
-                for alias in self.aliases_of(by) {
+                let contact = job.contact.clone();
+                for alias in self.names_of(&contact, by) {
                     ledger.push((alias.clone(), sent.clone()));
                     self.begun_contacts.insert(alias, begun.clone());
                 }

@@ -67,6 +67,18 @@ impl FakeVendor {
         }
     }
 
+    /// Any of these at once.
+    pub(crate) fn of(class_b: bool, bundles: usize, named: bool, rows_max: usize) -> Self {
+        Self {
+            class_b,
+            bundles,
+            named,
+            bulk: rows_max > 0,
+            rows_max,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn naming() -> Self {
         Self {
             named: true,
@@ -275,6 +287,8 @@ pub(crate) struct Crm {
     pub(crate) class_b: bool,
     /// Records that were created though they were there.
     pub(crate) doubled: Vec<(Object, String)>,
+    /// Values of persons' fields that a smaller one replaced, with it.
+    pub(crate) fell: Vec<(Value, Value)>,
     /// Probes that answer "not here yet, go on" so often before they answer.
     pub(crate) probe_pages: usize,
     /// Pages of strangers that a look-up of this verb reads before the page that tells.
@@ -426,6 +440,7 @@ impl Crm {
                 if item.stamp {
                     person.own_key = Some(item.key.clone());
                 }
+                self.fell.extend(falls(person, &item.fields));
                 set(person, &item.fields);
                 done(item.crm_id.as_deref().unwrap_or_default())
             }
@@ -496,6 +511,7 @@ impl Crm {
         let person = self.people.get_mut(&id).unwrap();
         person.found_from_ms = found_from_ms;
         person.own_key = Some(item.key.clone());
+        self.fell.extend(falls(person, &item.fields));
         set(person, &item.fields);
         done(&id)
     }
@@ -518,6 +534,16 @@ fn named(fields: &Fields) -> BTreeMap<String, Value> {
         .iter()
         .map(|(field, value)| (field.name(), value.clone()))
         .collect()
+}
+
+fn falls(person: &Person, fields: &Fields) -> Vec<(Value, Value)> {
+    let pairs = fields.iter().filter_map(|(field, value)| {
+        let held = person.fields.get(&field.name())?;
+        let texts = (held, value);
+        matches!(texts, (Value::Text(held), Value::Text(text)) if text < held)
+            .then(|| (held.clone(), value.clone()))
+    });
+    pairs.collect()
 }
 
 fn set(person: &mut Person, fields: &Fields) {

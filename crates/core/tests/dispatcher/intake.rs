@@ -317,19 +317,3 @@ fn an_owner_stops_although_its_journal_can_not_be_written() {
     world.handle(Input::Stop);
     world.run_until(10_000, |world| world.stopped);
 }
-
-#[test]
-fn a_journal_that_can_not_be_written_while_a_block_ends_keeps_nobody_awake() {
-    let mut world = World::usual();
-    world.publish(Lane::Op, &call_ended("c0", &phone(0)));
-    world.run_until_settled();
-    world.fail_journals = u32::MAX;
-    for n in 1..400 {
-        world.publish(Lane::Op, &call_ended(&format!("c{n}"), &phone(n)));
-    }
-    world.run_for(20_000);
-    let (.., most) = world.idle_wakes;
-    assert!(most <= 20, "woke {most} times for nothing within a second");
-    world.fail_journals = 0;
-    world.run_until_settled();
-}

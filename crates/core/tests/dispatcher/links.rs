@@ -114,3 +114,26 @@ fn a_link_that_expires_while_its_contact_is_looked_for_holds_up_nobody_else_of_t
     assert_eq!(world.crm.all(Object::Call).len(), 1);
     assert_eq!(world.dead, []);
 }
+
+#[test]
+fn a_creation_for_a_link_that_has_expired_is_known_to_the_successor() {
+    let mut world = World::class_b();
+    // Its contact isn't there; the creation waits for others to share its request when the link expires.
+    world.publish(Lane::En, &recording("c1", 500));
+    world.run_for(600);
+    world.publish(Lane::En, &sentiment("c1", &phone(1)));
+    world.run_for(100);
+    world.publish(Lane::Op, &call_ended("c1", &phone(1)));
+    let created = |world: &World| {
+        let mut executed = world.crm.executed.iter();
+        executed.any(|(_, operation)| operation.verb == Verb::UpsertByKey)
+    };
+    world.run_until(60_000, created);
+    assert_eq!(expired(&world), 1);
+    world.crash(true);
+    world.run_for(6_000);
+    world.take_over();
+    world.run_until_settled();
+    assert_eq!(world.crm.people.len(), 1);
+    assert_eq!(world.crm.all(Object::Call).len(), 1);
+}

@@ -6,9 +6,11 @@ use callflume_core::codes::Code;
 use callflume_core::dispatcher::{ContactWrite, Delivery, Input, Output, RequestId};
 use callflume_core::event::ContentType;
 use callflume_core::lane::Lane;
-use callflume_core::vendor::{AccountSignal, Answer, HttpRequest, Operation, Span, Vendor as _};
+use callflume_core::vendor::{
+    AccountSignal, Answer, HttpRequest, ItemOutcome, Operation, Span, Vendor as _,
+};
 
-use crate::crm::{OwnAsk, response};
+use crate::crm::{OwnAsk, response, whole};
 use crate::world::{Consumer, Due, Fate, World};
 
 /// To the broker and back, milliseconds.
@@ -192,10 +194,15 @@ impl World {
                     .iter()
                     .map(|operation| self.crm.execute(now_ms, operation))
                     .collect();
-                if fate == Fate::LostAfter {
-                    Answer::Lost
-                } else {
-                    self.vendor.answer(meanings)
+                match fate {
+                    Fate::LostAfter => Answer::Lost,
+                    Fate::Failed => {
+                        let failed = operations.iter().map(|operation| {
+                            whole(operation, AccountSignal::Failing, ItemOutcome::Unknown)
+                        });
+                        self.vendor.answer(failed.collect())
+                    }
+                    _ => self.vendor.answer(meanings),
                 }
             }
         };
@@ -229,10 +236,12 @@ impl World {
             fate => {
                 self.count([0, 2].into_iter());
                 let said = self.crm.bulk_step(self.now_ms, ask);
-                if fate == Fate::LostAfter {
-                    Answer::Lost
-                } else {
-                    self.vendor.bulk_answer(AccountSignal::Fine, said)
+                match fate {
+                    Fate::LostAfter => Answer::Lost,
+                    Fate::Failed => self
+                        .vendor
+                        .bulk_answer(AccountSignal::Failing, BulkAnswer::Unknown),
+                    _ => self.vendor.bulk_answer(AccountSignal::Fine, said),
                 }
             }
         };

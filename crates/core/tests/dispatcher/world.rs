@@ -37,6 +37,8 @@ pub(crate) enum Fate {
     LostBefore,
     /// Executed, the answer is lost.
     LostAfter,
+    /// Executed, answered as if it had failed.
+    Failed,
     /// Not executed, answered with this.
     Answered(Interpretation),
     /// Never sent.
@@ -140,6 +142,8 @@ pub(crate) struct World {
     pub(crate) loads: u64,
     /// Outputs carried out, for crash points.
     pub(crate) outputs: usize,
+    /// The process is killed once so many are.
+    pub(crate) dies_at: Option<usize>,
     /// Second of the last wakes after which there was nothing to do, how many these were, and the most in any second.
     pub(crate) idle_wakes: (u64, u32, u32),
     pub(crate) most_resident: [usize; 2],
@@ -258,6 +262,7 @@ impl World {
             journal_writes: 0,
             loads: 0,
             outputs: 0,
+            dies_at: None,
             idle_wakes: (0, 0, 0),
             most_resident: [0, 0],
         };
@@ -282,6 +287,7 @@ impl World {
     /// A dispatcher from what the stores hold.
     pub(crate) fn take_over(&mut self) {
         self.generation += 1;
+        self.dies_at = None;
         // A process's clock starts at a number of its own.
         self.started_ms = self.now_ms.saturating_sub(self.generation * 1_000);
         for (consumer, floor) in self.consumers.iter_mut().zip(self.floors) {
@@ -297,11 +303,12 @@ impl World {
         self.drain();
     }
 
-    /// The process is killed; `network_too`: what is under way is lost as well.
+    /// The process is killed; `network_too`: what is under way is lost as well. Foreign processes live on.
     pub(crate) fn crash(&mut self, network_too: bool) {
         self.dispatcher = None;
         if network_too {
-            self.due.clear();
+            self.due
+                .retain(|_, (_, due)| matches!(due, Due::Foreign(_)));
         }
     }
 
@@ -343,6 +350,10 @@ impl World {
         let dispatcher = self.dispatcher.as_mut()?;
         for (most, resident) in self.most_resident.iter_mut().zip(dispatcher.resident()) {
             *most = (*most).max(resident);
+        }
+        if self.dies_at.is_some_and(|at| self.outputs >= at) {
+            self.dispatcher = None;
+            return None;
         }
         let output = dispatcher.poll()?;
         self.outputs += 1;

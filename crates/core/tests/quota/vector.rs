@@ -263,3 +263,25 @@ fn resuming_ends_the_pause_of_a_window_too() {
     quota.resume();
     granted(&mut quota, at(2_000), FIRST);
 }
+
+#[test]
+fn while_a_write_that_failed_rests_nobody_is_woken_for_the_end_of_a_block() {
+    let mut quota = quota(
+        vec![WindowSpec::rolling("requests", 100, 10_000)],
+        None,
+        at(0),
+    );
+    let granted = ask_storing(&mut quota, at(0), FIRST, &mut None);
+    assert!(matches!(granted, Grant::Granted(_)));
+    // A pause is written a second later, which fails just before the block's two seconds are over.
+    quota.pause(at(890).tick);
+    assert_eq!(quota.journal_due(at(890), None), None);
+    assert_eq!(quota.journal_wake(), Some(at(1_890).tick));
+    assert!(quota.journal_due(at(1_890), None).is_some());
+    quota.journaled(at(1_892), false);
+    let again_ms = 1_892 + 250;
+    for now_ms in [1_892, 2_000, 2_050] {
+        assert_eq!(quota.journal_due(at(now_ms), None), None);
+        assert_eq!(quota.journal_wake(), Some(at(again_ms).tick), "{now_ms}");
+    }
+}
