@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::state::{EffectWork, EventState, Stage};
 use super::{Delivery, Dispatcher, Output};
+use crate::card::News;
 use crate::codes;
 use crate::effect::effect_key;
 use crate::event::{BadEvent, Event, decode};
@@ -119,10 +120,10 @@ impl Dispatcher {
             .as_ref()
             .map(|event| event.contact.aliases())
             .unwrap_or_default();
-        let aliases = if self.cache.find(&aliases).is_some() {
-            Vec::new()
-        } else {
-            aliases
+        let known = self.cache.find(&aliases);
+        let aliases = match known {
+            Some(record) if !self.glimpsed.contains(&record.crm_id) => Vec::new(),
+            _ => aliases,
         };
         self.outputs.push_back(Output::Load {
             lane,
@@ -170,11 +171,14 @@ impl Dispatcher {
             }
         }
         if let Some(record) = contact {
-            // Memory may have learnt more while the bucket was being read.
-            match self.cache.by_id(&record.crm_id).cloned() {
-                Some(known) => self.cache.insert(known, &aliases),
-                None => self.cache.insert(record, &aliases),
-            }
+            self.glimpsed.remove(&record.crm_id);
+            // Memory may have learnt more while the bucket was being read, or know less: it found the contact by another
+            // name, or for a voice service.
+            let record = match self.cache.by_id(&record.crm_id) {
+                Some(known) => known.onto(&record, News::Written),
+                None => record,
+            };
+            self.cache.insert(record, &aliases);
         }
         if !self.names_resolved(now, lane, seq) {
             return;

@@ -112,9 +112,12 @@ impl Dispatcher {
             ItemOutcome::Matches(found) => match choose(found, alias) {
                 Some(best) => {
                     let news = read_record(best);
-                    let record = match self.cache.by_id(&best.crm_id) {
-                        Some(known) => news.onto(known, News::Read),
-                        None => news,
+                    let record = if let Some(known) = self.cache.by_id(&best.crm_id) {
+                        news.onto(known, News::Read)
+                    } else {
+                        // The bucket may know when which of its fields was written.
+                        self.glimpsed.insert(best.crm_id.clone());
+                        news
                     };
                     self.cache.insert(record.clone(), &[alias.to_owned()]);
                     self.store_wanted(alias, Some(record));

@@ -78,7 +78,7 @@ pub use self::io::{
 pub use self::pages::PAGES_MAX;
 use self::state::{Claim, ContactState, Job, JobId, LaneState, Pool, Record, Recording, Sent};
 use crate::account::AccountId;
-use crate::cache::ContactCache;
+use crate::cache::{CONTACTS_MAX, ContactCache};
 use crate::config::{AccountConfig, BadConfig};
 use crate::effect::Object;
 use crate::lane::Lane;
@@ -127,6 +127,8 @@ pub struct Dispatcher {
     existing: state::Recent<Record>,
     /// Contacts on which our key is being put, or could not be.
     stamped: state::Recent<String>,
+    /// Contacts in memory of which only the CRM was asked: events still ask the bucket.
+    glimpsed: state::Recent<String>,
     /// Ids of records lately written, for a CRM that updates by id only.
     ids: state::Memory<Record, String>,
     /// Records whose creation may have been carried out, for a CRM that doesn't make them once by itself.
@@ -224,6 +226,7 @@ impl Dispatcher {
             recent: state::Recent::bounded(8_192),
             existing: state::Recent::bounded(8_192),
             stamped: state::Recent::bounded(8_192),
+            glimpsed: state::Recent::bounded(CONTACTS_MAX),
             ids: state::Memory::bounded(8_192),
             begun: state::Memory::bounded(8_192),
             begun_contacts: state::Memory::bounded(8_192),

@@ -3,6 +3,7 @@
 
 use callflume_core::codes;
 use callflume_core::dispatcher::Input;
+use callflume_core::effect::Value;
 use callflume_core::event::{ContactRef, Phone};
 use callflume_core::lane::Lane;
 use callflume_core::lookup::{EMAIL, PHONE, Person, UnreadNumbers};
@@ -11,7 +12,7 @@ use callflume_core::vendor::{AccountSignal, ItemOutcome, Verb};
 use serde_json::json;
 
 use crate::crm::{phone, whole, windows};
-use crate::events::{call_ended, event};
+use crate::events::{call_ended, enriched, event};
 use crate::world::{Fate, World};
 
 fn by_phone(n: usize) -> Person {
@@ -314,4 +315,24 @@ fn a_reading_that_fails_says_nothing() {
     world.handle(Input::Warm);
     world.run_for(60_000);
     assert!(world.warmed.is_empty());
+}
+
+#[test]
+fn a_look_up_does_not_hide_from_a_successor_when_a_field_was_written() {
+    let mut world = World::usual();
+    let value =
+        |call: &str, at_ms, value: &str| enriched(call, &phone(1), at_ms, json!({"score": value}));
+    world.publish(Lane::En, &value("c1", 2_000, "new"));
+    world.run_until_settled();
+    // The floor is stored by then.
+    world.run_for(2_000);
+    world.crash(false);
+    world.take_over();
+    // Asked for by somebody who hasn't heard of the contact yet.
+    world.handle(Input::Wanted(Person::phone(&phone(1)).unwrap()));
+    world.run_for(5_000);
+    world.publish(Lane::En, &value("c2", 1_000, "old"));
+    world.run_until_settled();
+    let person = world.crm.people.values().next().unwrap();
+    assert_eq!(person.fields["x.score"], Value::Text("new".into()));
 }

@@ -2,14 +2,14 @@
 
 use callflume_core::codes;
 use callflume_core::dispatcher::Input;
-use callflume_core::effect::Object;
+use callflume_core::effect::{Object, Value};
 use callflume_core::event::ContactRef;
 use callflume_core::lane::Lane;
 use callflume_core::vendor::{AccountSignal, ItemOutcome, Verb};
 use serde_json::json;
 
 use crate::crm::{SEARCH_LAG_MS, phone, whole};
-use crate::events::{call_ended, event_of};
+use crate::events::{call_ended, enriched, event_of};
 use crate::world::{Fate, World};
 
 fn named(key: Option<&str>, phone: Option<&str>, email: Option<&str>) -> ContactRef {
@@ -377,4 +377,31 @@ fn a_name_that_an_event_adds_to_a_known_contact_outlives_the_owner() {
     world.publish(Lane::Op, &call_ended("c2", &phone(1)));
     world.run_until_settled();
     assert_eq!(world.crm.people.len(), 1);
+}
+
+#[test]
+fn somebody_found_by_another_name_is_known_by_what_the_bucket_holds_of_them() {
+    let mut world = World::usual();
+    let email = "ada@example.com";
+    world.crm.add_person(Some(&phone(1)), Some(email));
+    let value =
+        |call: &str, at_ms, value: &str| enriched(call, &phone(1), at_ms, json!({"score": value}));
+    world.publish(Lane::En, &value("c1", 2_000, "new"));
+    world.run_until_settled();
+    // The floor is stored by then.
+    world.run_for(2_000);
+    world.crash(false);
+    world.take_over();
+    let named = ContactRef {
+        email: Some(email.to_owned()),
+        ..ContactRef::default()
+    };
+    let body = json!({"disposition": "connected"});
+    world.publish(Lane::Op, &event_of("call_ended", "c2", named, 0, body));
+    world.run_until_settled();
+    world.publish(Lane::En, &value("c3", 1_000, "old"));
+    world.run_until_settled();
+    assert_eq!(world.crm.people.len(), 1);
+    let person = world.crm.people.values().next().unwrap();
+    assert_eq!(person.fields["x.score"], Value::Text("new".into()));
 }
