@@ -1,7 +1,7 @@
 //! How what a CRM account needs is told: checked, missing, wrong, and what makes it right.
 //!
 //! The checks themselves are each CRM's own (`setup` of its module); what they do alike with an answer is here
-//! ([`Reader`]). No finding holds a value or the credential.
+//! (`Reader`). No finding holds a value or the credential.
 
 use callflume_core::vendor::{Answer, HttpRequest};
 use serde_json::Value;
