@@ -211,6 +211,14 @@ pub enum Value {
 /// Fields of a record with their values.
 pub type Fields = BTreeMap<Field, Value>;
 
+/// The text of a field; none when it has none, or something else.
+pub(crate) fn text_of<'a>(fields: &'a Fields, field: &Field) -> Option<&'a str> {
+    match fields.get(field) {
+        Some(Value::Text(text)) => Some(text),
+        _ => None,
+    }
+}
+
 /// How a record is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -11,7 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::effect::{Field, Fields, Object, Value};
+use crate::effect::{Field, Fields, Object, Value, text_of};
 use crate::record::SCHEMA;
 use crate::time::WallTime;
 use crate::vendor::{AccountSignal, Answer, Charge, HttpRequest, Observation};
@@ -135,16 +135,9 @@ pub fn namings(
     references: &dyn References,
 ) -> impl Iterator<Item = Naming> {
     NAMED_FIELDS.into_iter().filter_map(move |field| {
-        let text = said(fields, &field)?;
+        let text = text_of(fields, &field)?;
         Some(references.naming(object, &field, text))
     })
-}
-
-fn said<'a>(fields: &'a Fields, field: &Field) -> Option<&'a str> {
-    match fields.get(field) {
-        Some(Value::Text(text)) => Some(text),
-        _ => None,
-    }
 }
 
 /// Whether two names are the same for people: white space at the ends and case don't count.
@@ -172,7 +165,7 @@ impl ReferenceRecord {
     ) -> Resolved {
         let mut resolved = Resolved::default();
         let naming = |fields: &Fields, field: &Field| {
-            said(fields, field)
+            text_of(fields, field)
                 .map(|text| (text.to_owned(), references.naming(object, field, text)))
         };
         if let Some((text, Naming::Name)) = naming(fields, &Field::Owner) {
@@ -192,7 +185,7 @@ impl ReferenceRecord {
             }
         }
         if let Some((text, Naming::Unsure | Naming::Name)) = naming(fields, &Field::Stage) {
-            let within = said(fields, &Field::Pipeline);
+            let within = text_of(fields, &Field::Pipeline);
             match self.stage(&text, within) {
                 Some(stage) => {
                     fields.insert(Field::Stage, Value::Text(stage.id.clone()));

@@ -3,7 +3,7 @@
 use callflume_core::time::WallTime;
 use serde_json::Value;
 
-use crate::pipedrive::instants::rfc3339_ms;
+use crate::instants::rfc3339_ms;
 
 /// When a record was made, as CRMs write it: ISO 8601 in UTC, to the second or finer. None for anything else: which of
 /// several deals is the latest is then told by their ids.

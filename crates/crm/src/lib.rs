@@ -10,6 +10,7 @@ mod cut;
 mod deals;
 mod headers;
 pub mod hubspot;
+mod instants;
 pub mod oauth;
 pub mod pipedrive;
 mod reference;

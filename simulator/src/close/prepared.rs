@@ -16,12 +16,8 @@ const OWN_FIELDS: [(&str, ObjectKind, &str); 4] = [
     ("deal_key", ObjectKind::Opportunity, KEY_LABEL),
 ];
 
-/// The account of a scenario, seeded.
-pub(crate) fn account(
-    scenario: &Scenario,
-    base_url: &str,
-    start_ms: i64,
-) -> Result<Prepared, SetupError> {
+/// The account of a scenario, seeded; its faults are not in it.
+pub(crate) fn account(scenario: &Scenario, base_url: &str) -> Result<Prepared, SetupError> {
     let mut organisation = bare(&scenario.crm, scenario.seed);
     let mut config = scenario.crm.configuration(base_url, "UTC");
     let own = OWN_FIELDS
@@ -39,9 +35,6 @@ pub(crate) fn account(
     }
     let mut crm = Close::new(organisation)?;
     let seeded = crm.seed_contacts(scenario.crm.contacts, scenario.seed)?;
-    for spec in &scenario.crm.faults {
-        crm.add_fault(fault(spec, start_ms));
-    }
     Ok(Prepared {
         crm: Box::new(crm),
         config,

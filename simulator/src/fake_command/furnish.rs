@@ -31,18 +31,9 @@ pub enum SetupError {
     /// A fault that this CRM doesn't have.
     #[error("{0} doesn't fail in this way: use another kind of fault, or leave out its `policy`")]
     Fault(String),
-    /// HubSpot's.
+    /// The fake's.
     #[error(transparent)]
-    HubSpot(#[from] hubspot::SetupError),
-    /// Salesforce's.
-    #[error(transparent)]
-    Salesforce(#[from] salesforce::SetupError),
-    /// Close's.
-    #[error(transparent)]
-    Close(#[from] close::SetupError),
-    /// Pipedrive's.
-    #[error(transparent)]
-    Pipedrive(#[from] pipedrive::SetupError),
+    Fake(#[from] fakes::SetupError),
 }
 
 /// A fake with what must be known of it.
@@ -95,7 +86,6 @@ pub(super) fn furnished(
         return Err(SetupError::Fault(vendor.to_owned()));
     }
     let limits = if args.no_limits { &[] } else { windows };
-    let oauth_plan = profile.ends_with("oauth");
     let crm = Crm {
         vendor: vendor.to_owned(),
         profile: profile.clone(),
@@ -112,7 +102,22 @@ pub(super) fn furnished(
         time_zone: None,
         first_number: None,
     };
-    let mut model: Box<dyn HttpModel> = match vendor {
+    let mut model = seeded(args, &crm, url, windows, &mut known)?;
+    for fault in &args.faults {
+        model.script(fault, start_ms);
+    }
+    Ok(Furnished { model, known })
+}
+
+/// The fake of a vendor with its first contacts; what is its own goes into what must be known.
+fn seeded(
+    args: &FakeArgs,
+    crm: &Crm,
+    url: &str,
+    windows: &[WindowSpec],
+    known: &mut Known,
+) -> Result<Box<dyn HttpModel>, fakes::SetupError> {
+    let model: Box<dyn HttpModel> = match crm.vendor.as_str() {
         "salesforce" => {
             known.probe = "/services/data/v66.0/query?q=SELECT+Id,Name+FROM+Contact+LIMIT+3";
             known.token_path = "/services/oauth2/token";
@@ -125,19 +130,20 @@ pub(super) fn furnished(
             known.header.1 = close::basic_credential(&args.token);
             known.probe = "/api/v1/contact/?_limit=3";
             known.token_path = "/oauth2/token/";
-            let mut organisation = close::Close::new(close_config(args, &crm))?;
+            let mut organisation = close::Close::new(close_config(args, crm))?;
             let seeded = organisation.seed_contacts(args.contacts, args.seed)?;
             known.first_number = seeded.first().map(|it| it.e164.clone());
             Box::new(organisation)
         }
         "pipedrive" => {
+            let oauth_plan = crm.profile.ends_with("oauth");
             if !oauth_plan {
                 known.header = ("x-api-token", args.token.clone());
             }
             known.probe = "/api/v2/persons?limit=3";
             known.token_path = "/oauth/token";
             known.basic_client = true;
-            let config = pipedrive_config(args, &crm, url, oauth_plan);
+            let config = pipedrive_config(args, crm, url, oauth_plan);
             known.time_zone = Some(config.time_zone.clone());
             let mut company = pipedrive::Pipedrive::new(config)?;
             let seeded = company.seed_contacts(args.contacts, args.seed)?;
@@ -145,7 +151,7 @@ pub(super) fn furnished(
             Box::new(company)
         }
         _ => {
-            let config = hubspot_config(args, &crm);
+            let config = hubspot_config(args, crm);
             known.time_zone = Some(config.time_zone.clone());
             let mut account = hubspot::HubSpot::new(config)?;
             let seeded = account.seed_contacts(args.contacts, args.seed)?;
@@ -153,10 +159,7 @@ pub(super) fn furnished(
             Box::new(account)
         }
     };
-    for fault in &args.faults {
-        model.script(fault, start_ms);
-    }
-    Ok(Furnished { model, known })
+    Ok(model)
 }
 
 fn in_words(window: &WindowSpec) -> String {

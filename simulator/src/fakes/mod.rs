@@ -51,7 +51,7 @@ impl<T: virtual_time::Crm + HttpModel + Holdings + Debug> FakeCrm for T {}
 /// An account with its CRM, before the first request.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The fake, seeded, its faults scripted.
+    /// The fake, seeded.
     pub crm: Box<dyn FakeCrm>,
     /// The account's configuration, with the ids that preparing the account gives.
     pub config: AccountConfig,
@@ -79,17 +79,35 @@ pub enum SetupError {
     Unknown(String),
 }
 
+/// Empties the first of these refresh tokens that is this one; `false` when none is.
+pub(crate) fn withdrawn<'a>(
+    mut held: impl Iterator<Item = &'a mut String>,
+    refresh_token: &str,
+) -> bool {
+    let token = held.find(|token| !refresh_token.is_empty() && *token == refresh_token);
+    token.map(String::clear).is_some()
+}
+
 /// The account of a scenario's `[crm]`, for a run that starts at `start_ms` (epoch milliseconds).
 pub fn prepared(
     scenario: &Scenario,
     base_url: &str,
     start_ms: i64,
 ) -> Result<Prepared, SetupError> {
+    let mut prepared = faultless(scenario, base_url)?;
+    for fault in &scenario.crm.faults {
+        prepared.crm.script(fault, start_ms);
+    }
+    Ok(prepared)
+}
+
+/// The same without the scenario's faults, for whoever doesn't know yet when the run starts.
+pub fn faultless(scenario: &Scenario, base_url: &str) -> Result<Prepared, SetupError> {
     match scenario.crm.vendor.as_str() {
-        "hubspot" => Ok(hubspot::prepared::account(scenario, base_url, start_ms)?),
-        "salesforce" => Ok(salesforce::prepared::account(scenario, base_url, start_ms)?),
-        "close" => Ok(close::prepared::account(scenario, base_url, start_ms)?),
-        "pipedrive" => Ok(pipedrive::prepared::account(scenario, base_url, start_ms)?),
+        "hubspot" => Ok(hubspot::prepared::account(scenario, base_url)?),
+        "salesforce" => Ok(salesforce::prepared::account(scenario, base_url)?),
+        "close" => Ok(close::prepared::account(scenario, base_url)?),
+        "pipedrive" => Ok(pipedrive::prepared::account(scenario, base_url)?),
         other => Err(SetupError::Unknown(other.to_owned())),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::config::App;
 use super::{HubSpot, TokenState};
-use crate::fakes::{Method, Reply, Request};
+use crate::fakes::{Method, Reply, Request, withdrawn};
 
 /// A public app that may refresh, for this account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,14 +61,8 @@ fn refused(status: &str, message: &str) -> Reply {
 impl HubSpot {
     /// Withdraws a client's refresh token, as when the customer removes the app. `false` when nobody has it.
     pub fn revoke_refresh_token(&mut self, refresh_token: &str) -> bool {
-        let held = self
-            .clients
-            .iter_mut()
-            .find(|client| !refresh_token.is_empty() && client.refresh_token == refresh_token);
-        held.is_some_and(|client| {
-            client.refresh_token.clear();
-            true
-        })
+        let held = self.clients.iter_mut();
+        withdrawn(held.map(|client| &mut client.refresh_token), refresh_token)
     }
 
     pub(super) fn refreshed(&mut self, now_ms: i64, request: &Request) -> Reply {

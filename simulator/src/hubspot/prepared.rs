@@ -13,20 +13,13 @@ use crate::fakes::Prepared;
 use crate::scenario::{Crm, FaultAction, FaultSpec, Scenario, TOKEN, ThrottlePolicy};
 use crate::traffic::CONTACT_PROPERTIES;
 
-/// The account of a scenario, seeded.
-pub(crate) fn account(
-    scenario: &Scenario,
-    base_url: &str,
-    start_ms: i64,
-) -> Result<Prepared, SetupError> {
+/// The account of a scenario, seeded; its faults are not in it.
+pub(crate) fn account(scenario: &Scenario, base_url: &str) -> Result<Prepared, SetupError> {
     let hubspot = with_own_properties(scenario.hubspot_config());
     let mut config = scenario.crm.configuration(base_url, &hubspot.time_zone);
     limit_day(&mut config, scenario.crm.daily_limit);
     let mut crm = HubSpot::new(hubspot)?;
     let seeded = crm.seed_contacts(scenario.crm.contacts, scenario.seed)?;
-    for spec in &scenario.crm.faults {
-        crm.add_fault(fault(spec, start_ms));
-    }
     Ok(Prepared {
         crm: Box::new(crm),
         config,

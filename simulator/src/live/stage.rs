@@ -138,10 +138,8 @@ impl Stage<Box<dyn FakeCrm>> {
     /// Raises everything with the CRM of a scenario, whose vendor may be any. Its faults are scripted by whoever begins
     /// the run: [`HttpModel::script`].
     pub async fn of(scenario: &Scenario) -> Result<Self, Error> {
-        let mut faultless = scenario.clone();
-        faultless.crm.faults.clear();
         Self::raised(&StageSettings::default(), |url| {
-            let Prepared { crm, config, known } = fakes::prepared(&faultless, url, epoch_ms())?;
+            let Prepared { crm, config, known } = fakes::faultless(scenario, url)?;
             Ok((crm, config, known))
         })
         .await

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Pipedrive;
 use super::config::Token;
 use super::replies::json_reply;
-use crate::fakes::{Method, Reply, Request};
+use crate::fakes::{Method, Reply, Request, withdrawn};
 
 /// A client that may refresh, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,14 +49,8 @@ pub(super) fn is_meant(request: &Request) -> bool {
 impl Pipedrive {
     /// Withdraws a client's refresh token, as when the company removes the app. `false` when nobody has it.
     pub fn revoke_refresh_token(&mut self, refresh_token: &str) -> bool {
-        let held = self
-            .clients
-            .iter_mut()
-            .find(|client| !refresh_token.is_empty() && client.refresh_token == refresh_token);
-        held.is_some_and(|client| {
-            client.refresh_token.clear();
-            true
-        })
+        let held = self.clients.iter_mut();
+        withdrawn(held.map(|client| &mut client.refresh_token), refresh_token)
     }
 
     pub(super) fn refreshed(&mut self, now_ms: i64, request: &Request) -> Reply {

@@ -18,12 +18,8 @@ const OWN_FIELDS: [(&str, FieldOwner, &str); 3] = [
     ("deal_key", FieldOwner::Deal, KEY_LABEL),
 ];
 
-/// The account of a scenario, seeded.
-pub(crate) fn account(
-    scenario: &Scenario,
-    base_url: &str,
-    start_ms: i64,
-) -> Result<Prepared, SetupError> {
+/// The account of a scenario, seeded; its faults are not in it.
+pub(crate) fn account(scenario: &Scenario, base_url: &str) -> Result<Prepared, SetupError> {
     let mut company = bare(&scenario.crm, scenario.seed);
     let mut config = scenario.crm.configuration(base_url, &company.time_zone);
     let day = windows(&scenario.crm).iter().find(|it| is_day(it));
@@ -46,9 +42,6 @@ pub(crate) fn account(
     }
     let mut crm = Pipedrive::new(company)?;
     let seeded = crm.seed_contacts(scenario.crm.contacts, scenario.seed)?;
-    for spec in &scenario.crm.faults {
-        crm.add_fault(fault(spec, start_ms));
-    }
     Ok(Prepared {
         crm: Box::new(crm),
         config,

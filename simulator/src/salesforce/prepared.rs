@@ -30,12 +30,8 @@ fn labelled(mut field: CustomField, label: &str) -> CustomField {
     field
 }
 
-/// The account of a scenario, seeded.
-pub(crate) fn account(
-    scenario: &Scenario,
-    base_url: &str,
-    start_ms: i64,
-) -> Result<Prepared, SetupError> {
+/// The account of a scenario, seeded; its faults are not in it.
+pub(crate) fn account(scenario: &Scenario, base_url: &str) -> Result<Prepared, SetupError> {
     let crm = &scenario.crm;
     let mut config = crm.configuration(base_url, "UTC");
     let mut org = SalesforceConfig {
@@ -69,9 +65,6 @@ pub(crate) fn account(
     }
     let mut crm = Salesforce::new(org)?;
     let seeded = crm.seed_contacts(scenario.crm.contacts, scenario.seed)?;
-    for spec in &scenario.crm.faults {
-        crm.add_fault(fault(spec, start_ms));
-    }
     Ok(Prepared {
         crm: Box::new(crm),
         config,

@@ -11,18 +11,14 @@ use callflume_worker::services;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Session, unknown_account};
+use super::{LOOK_EVERY, ORDER_WAIT, Session, unknown_account};
 use crate::cli::{Cache, CacheLookup, CacheWarm};
 use crate::failure::{Exit, Failure, remedy_of};
 use crate::output::{instant, row, table};
 use crate::progress::Progress;
 
-/// How long an account's owner has to take an order. Nobody else answers.
-const ORDER_WAIT: Duration = Duration::from_secs(2);
 /// How long workers have to tell their state.
 const STATUS_WAIT: Duration = Duration::from_millis(500);
-/// Between two looks at a warm-up.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A warm-up that nobody has seen running by then was over before anybody looked.
 const SEEN_WITHIN: Duration = Duration::from_secs(5);
 /// How long an account may be without an owner, as in a restart, before waiting is given up.

@@ -15,6 +15,7 @@ mod status;
 mod worker;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use callflume_core::account::AccountId;
 use callflume_core::codes;
@@ -26,6 +27,11 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::signals::Signals;
+
+/// How long an account's owner has to take an order. Nobody else answers.
+const ORDER_WAIT: Duration = Duration::from_secs(2);
+/// Between two looks at what an order has come to.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What every command starts from.
 #[derive(Debug)]

@@ -12,16 +12,12 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::cache::ownerless;
-use super::{Session, unknown_account};
+use super::{LOOK_EVERY, ORDER_WAIT, Session, unknown_account};
 use crate::cli::Reference;
 use crate::failure::{Exit, Failure};
 use crate::output::{instant, row, table};
 use crate::progress::Progress;
 
-/// How long an account's owner has to take an order. Nobody else answers.
-const ORDER_WAIT: Duration = Duration::from_secs(2);
-/// Between two looks at what is stored.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A handful of requests; more only where a quota is nearly used up.
 const READ_WITHIN: Duration = Duration::from_secs(60);
 

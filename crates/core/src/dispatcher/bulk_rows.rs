@@ -241,23 +241,9 @@ impl Dispatcher {
                     fields,
                     ..Item::default()
                 };
-                let job = Job {
-                    lane,
-                    verb,
-                    object,
-                    item,
-                    contact,
-                    purpose,
-                    lock: None,
-                    queued_at: now.tick,
-                    group: None,
-                    attempts: 0,
-                    answers_before: self.answers_ok,
-                    probes_for: None,
-                    page_after: None,
-                    pages: 0,
-                    url_expires_at: None,
-                };
+                let class = (verb, object);
+                let before = self.answers_ok;
+                let job = Job::new(lane, class, item, contact, purpose, now.tick, before);
                 self.jobs.insert(id, job);
                 self.outcome(now, id, &outcome, 0);
                 if self.jobs.contains_key(&id) {

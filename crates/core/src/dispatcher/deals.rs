@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use super::state::{EffectRef, JobId};
 use super::{ContactWrite, Dispatcher};
 use crate::card::News;
-use crate::effect::{Field, Fields, Object, Value};
+use crate::effect::{Field, Object, text_of};
 use crate::record::{ContactRecord, SCHEMA};
 use crate::time::WallTime;
 use crate::vendor::Verb;
@@ -35,12 +35,12 @@ impl Dispatcher {
         if job.object != Object::Deal {
             return None;
         }
-        let stage = text(&job.item.fields, &Field::Stage);
+        let stage = text_of(&job.item.fields, &Field::Stage);
         if stage.is_none() && job.verb != Verb::Create {
             return None;
         }
         let over = stage.is_some_and(|stage| {
-            let pipeline = text(&job.item.fields, &Field::Pipeline);
+            let pipeline = text_of(&job.item.fields, &Field::Pipeline);
             self.is_over(stage, pipeline)
         });
         let linked_to = job.item.contact.clone();
@@ -84,12 +84,5 @@ impl Dispatcher {
         let told = known.and_then(|record| record.is_over(stage, pipeline));
         let words = || self.vendor.references()?.is_over(stage);
         told.or_else(words).unwrap_or(false)
-    }
-}
-
-fn text<'a>(fields: &'a Fields, field: &Field) -> Option<&'a str> {
-    match fields.get(field) {
-        Some(Value::Text(text)) => Some(text),
-        _ => None,
     }
 }

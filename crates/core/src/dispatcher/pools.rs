@@ -34,22 +34,21 @@ impl Dispatcher {
         if let Some(at) = url_expires_at {
             self.links.insert((at, id));
         }
+        let contact = contact.to_owned();
+        let (queued_at, answers_before) = (now.tick, self.answers_ok);
+        let class = (verb, object);
         let job = Job {
-            lane,
-            verb,
-            object,
-            item,
-            contact: contact.to_owned(),
-            purpose,
             lock,
-            queued_at: now.tick,
-            group: None,
-            attempts: 0,
-            answers_before: self.answers_ok,
-            probes_for: None,
-            page_after: None,
-            pages: 0,
             url_expires_at,
+            ..Job::new(
+                lane,
+                class,
+                item,
+                contact,
+                purpose,
+                queued_at,
+                answers_before,
+            )
         };
         self.jobs.insert(id, job);
         let queue = self.pools.entry((verb, object)).or_default().lane(lane);

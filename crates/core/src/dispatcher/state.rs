@@ -209,6 +209,37 @@ pub(super) struct Job {
     pub(super) url_expires_at: Option<WallTime>,
 }
 
+impl Job {
+    /// A job that was never sent, alone, without a lock.
+    pub(super) fn new(
+        lane: Lane,
+        (verb, object): (Verb, Object),
+        item: Item,
+        contact: String,
+        purpose: Purpose,
+        queued_at: Tick,
+        answers_before: u64,
+    ) -> Self {
+        Self {
+            lane,
+            verb,
+            object,
+            item,
+            contact,
+            purpose,
+            lock: None,
+            queued_at,
+            group: None,
+            attempts: 0,
+            answers_before,
+            probes_for: None,
+            page_after: None,
+            pages: 0,
+            url_expires_at: None,
+        }
+    }
+}
+
 /// Jobs of one kind that wait for a request.
 #[derive(Debug, Default)]
 pub(super) struct Pool {

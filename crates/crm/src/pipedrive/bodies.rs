@@ -7,8 +7,8 @@ use callflume_core::vendor::Item;
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::fields::{CONTACT_KEY, DEAL_KEY, OPTED_OUT, Type, own_field};
-use super::instants::{date_and_time, hours_and_minutes, spelled};
 use super::texts::{line, note};
+use crate::instants::{date_and_time, hours_and_minutes, spelled};
 use crate::settings::Settings;
 use crate::values::plain;
 

@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 
 use super::build::PAGE;
 use super::fields::{CONTACT_KEY, DEAL_KEY};
-use super::instants::rfc3339_ms;
 use super::texts::{carries, key_in};
 use crate::deals::made_at;
+use crate::instants::rfc3339_ms;
 use crate::settings::Settings;
 use crate::values::{address, names_in};
 

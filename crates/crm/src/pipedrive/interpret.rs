@@ -38,10 +38,10 @@ use serde_json::Value;
 use super::bodies::Obstacle;
 use super::build::planned;
 use super::found::{Success, read};
-use super::instants::http_date_ms;
 use super::limits::{BURST_NAME, SEARCH_NAME, searches};
 use super::refusal::Refusal;
 use crate::headers::{number, seconds_as_ms, value};
+use crate::instants::http_date_ms;
 use crate::refusal::{bare_reason, refused};
 use crate::settings::Settings;
 

@@ -37,7 +37,6 @@ mod bodies;
 mod build;
 mod fields;
 mod found;
-pub(crate) mod instants;
 mod interpret;
 pub mod limits;
 pub mod observe;

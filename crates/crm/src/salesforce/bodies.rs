@@ -18,7 +18,7 @@ use serde_json::{Map, Number, Value as Json};
 use super::fields::{key_field, recording_field, sentiment_field};
 use super::paths::is_id;
 use super::texts::{LINE_MAX, description, line};
-use crate::pipedrive::instants::{date_and_time, spelled};
+use crate::instants::{date_and_time, spelled};
 use crate::settings::Settings;
 use crate::values::plain;
 

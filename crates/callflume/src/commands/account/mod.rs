@@ -8,7 +8,6 @@ mod pipedrive;
 mod salesforce;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use callflume_core::account::AccountId;
 use callflume_core::config::AccountConfig;
@@ -20,13 +19,10 @@ use serde_json::json;
 
 use self::crm::{Credential, Crm};
 use super::cache::ownerless;
-use super::{Session, unknown_account};
+use super::{ORDER_WAIT, Session, unknown_account};
 use crate::cli::{Account, AccountResume};
 use crate::failure::Exit;
 use crate::output::mark;
-
-/// How long an account's owner has to take an order.
-const ORDER_WAIT: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(session: &Session, command: &Account) -> anyhow::Result<Exit> {
     match command {

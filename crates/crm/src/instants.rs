@@ -1,4 +1,4 @@
-//! Instants and lengths of time as Pipedrive writes and shows them, all in UTC.
+//! Instants and lengths of time as CRMs write and show them, all in UTC.
 //!
 //! Pure arithmetic on the proleptic Gregorian calendar; years 0 to 9999, beyond which an instant is taken as the nearest.
 
