@@ -7,7 +7,8 @@ use callflume_crm::close::{Close, token_expired};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{VERBS, close, meaning, operation, response, shown_items, text, with_fields};
+use crate::recorded::VERBS;
+use crate::support::{close, meaning, operation, response, shown_items, text, with_fields};
 
 const fn reads(verb: Verb) -> bool {
     matches!(

@@ -6,8 +6,9 @@ use callflume_core::vendor::{Operation, Vendor, Verb};
 use callflume_crm::close::setup;
 use proptest::prelude::*;
 
+use crate::recorded::VERBS;
 use crate::schema::faults;
-use crate::support::{VERBS, close, operation};
+use crate::support::{close, operation};
 
 fn text() -> impl Strategy<Value = Value> {
     "\\PC{0,20}".prop_map(Value::Text)

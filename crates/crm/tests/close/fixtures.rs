@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use callflume_core::effect::Object;
-use callflume_core::vendor::{Answer, Vendor, Verb};
+use callflume_core::vendor::{Answer, Vendor};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::{VERBS, close, operation, shown_account, shown_items};
+use crate::recorded::verb;
+use crate::support::{close, operation, shown_account, shown_items};
 
 #[derive(Deserialize)]
 struct File {
@@ -32,13 +33,6 @@ struct Case {
     items: u64,
     account: String,
     outcomes: Vec<String>,
-}
-
-fn verb(name: &str) -> Verb {
-    VERBS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or_else(|| panic!("no verb {name}"), |(_, verb)| *verb)
 }
 
 fn answer(fixture: &Fixture) -> Answer {

@@ -8,6 +8,8 @@ mod lookups;
 #[path = "../openapi/mod.rs"]
 mod openapi;
 mod probes;
+#[path = "../recorded/mod.rs"]
+mod recorded;
 mod reference;
 mod requests;
 mod schema;

@@ -10,18 +10,6 @@ use callflume_crm::Settings;
 use callflume_crm::close::Close;
 use serde_json::Value;
 
-pub(crate) const VERBS: [(&str, Verb); 9] = [
-    ("read_by_key", Verb::ReadByKey),
-    ("read_by_email", Verb::ReadByEmail),
-    ("search_by_phone", Verb::SearchByPhone),
-    ("upsert_by_key", Verb::UpsertByKey),
-    ("update_by_id", Verb::UpdateById),
-    ("update_by_key", Verb::UpdateByKey),
-    ("create", Verb::Create),
-    ("list", Verb::List),
-    ("probe", Verb::Probe),
-];
-
 /// The fields that `account prepare` makes, and some of a customer's.
 pub(crate) fn settings() -> Settings {
     let fields = [

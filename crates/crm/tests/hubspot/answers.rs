@@ -5,28 +5,10 @@ use callflume_crm::hubspot::token_expired;
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
+use crate::recorded::{self, Fixture, VERBS, answer, verb};
 use crate::shown::{response, shown, shown_account};
 use crate::support::{hubspot, item, operation};
-use crate::verbs::VERBS;
-
-#[derive(Deserialize)]
-struct File {
-    fixtures: Vec<Fixture>,
-}
-
-#[derive(Deserialize)]
-struct Fixture {
-    name: String,
-    status: u16,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    #[serde(default)]
-    body: Value,
-    body_text: Option<String>,
-    cases: Vec<Case>,
-}
 
 #[derive(Deserialize)]
 struct Case {
@@ -36,33 +18,8 @@ struct Case {
     outcomes: Vec<String>,
 }
 
-fn verb(name: &str) -> Verb {
-    VERBS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or_else(|| panic!("no verb {name}"), |(_, verb)| *verb)
-}
-
-fn fixtures() -> Vec<Fixture> {
-    serde_json::from_str::<File>(include_str!("fixtures.json"))
-        .unwrap()
-        .fixtures
-}
-
-fn answer(fixture: &Fixture) -> Answer {
-    let body = fixture
-        .body_text
-        .clone()
-        .unwrap_or_else(|| fixture.body.to_string());
-    Answer::Response {
-        status: fixture.status,
-        headers: fixture
-            .headers
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
-        body: body.into_bytes(),
-    }
+fn fixtures() -> Vec<Fixture<Case>> {
+    recorded::fixtures(include_str!("fixtures.json"))
 }
 
 fn shown_items(meaning: &Interpretation) -> Vec<String> {

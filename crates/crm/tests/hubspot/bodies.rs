@@ -13,10 +13,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::deals::of_contacts;
+use crate::recorded::VERBS;
 use crate::schema::{DESCRIPTION, faults};
 use crate::shown::response;
 use crate::support::operation;
-use crate::verbs::VERBS;
 
 /// Both families of paths, the dated one with its releases.
 fn families() -> [Settings; 3] {

@@ -6,10 +6,11 @@ mod deals;
 mod lookups;
 #[path = "../openapi/mod.rs"]
 mod openapi;
+#[path = "../recorded/mod.rs"]
+mod recorded;
 mod requests;
 mod schema;
 mod setup;
 #[path = "../shown/mod.rs"]
 mod shown;
 mod support;
-mod verbs;

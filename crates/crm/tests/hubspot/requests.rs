@@ -8,8 +8,8 @@ use callflume_crm::{ApiVersion, Settings, limit_profile};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+use crate::recorded::VERBS;
 use crate::support::{hubspot, item, operation};
-use crate::verbs::VERBS;
 
 fn text(value: &str) -> FieldValue {
     FieldValue::Text(value.into())

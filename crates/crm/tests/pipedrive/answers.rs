@@ -1,7 +1,5 @@
 //! Every answer of Pipedrive's has one meaning: a table of fixtures, and properties over arbitrary answers.
 
-use std::collections::BTreeMap;
-
 use callflume_core::effect::{Field, Fields, Object, Value as FieldValue};
 use callflume_core::vendor::Vendor;
 use callflume_core::vendor::{AccountSignal, Answer, Interpretation, ItemOutcome, Repeat, Verb};
@@ -10,25 +8,9 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{VERBS, item, operation, pipedrive, settings, writing};
+use super::{item, operation, pipedrive, settings, writing};
+use crate::recorded::{self, Fixture, VERBS, answer, verb};
 use crate::shown::{response, shown, shown_account};
-
-#[derive(Deserialize)]
-struct File {
-    fixtures: Vec<Fixture>,
-}
-
-#[derive(Deserialize)]
-struct Fixture {
-    name: String,
-    status: u16,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    #[serde(default)]
-    body: Value,
-    body_text: Option<String>,
-    cases: Vec<Case>,
-}
 
 #[derive(Deserialize)]
 struct Case {
@@ -38,29 +20,8 @@ struct Case {
     outcome: String,
 }
 
-fn verb(name: &str) -> Verb {
-    VERBS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or_else(|| panic!("no verb {name}"), |(_, verb)| *verb)
-}
-
-fn fixtures() -> Vec<Fixture> {
-    serde_json::from_str::<File>(include_str!("fixtures.json"))
-        .unwrap()
-        .fixtures
-}
-
-fn answer(fixture: &Fixture) -> Answer {
-    let body = fixture
-        .body_text
-        .clone()
-        .unwrap_or_else(|| fixture.body.to_string());
-    Answer::Response {
-        status: fixture.status,
-        headers: fixture.headers.clone().into_iter().collect(),
-        body: body.into_bytes(),
-    }
+fn fixtures() -> Vec<Fixture<Case>> {
+    recorded::fixtures(include_str!("fixtures.json"))
 }
 
 fn meaning_of(verb: Verb, object: Object, answer: &Answer) -> Interpretation {

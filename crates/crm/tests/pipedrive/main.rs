@@ -5,6 +5,8 @@ mod deals;
 #[path = "../openapi/mod.rs"]
 mod openapi;
 mod pages;
+#[path = "../recorded/mod.rs"]
+mod recorded;
 mod reference;
 mod requests;
 mod schema;
@@ -19,18 +21,6 @@ use callflume_core::effect::{Fields, Object};
 use callflume_core::event::Phone;
 use callflume_core::vendor::{Item, Operation, Vendor, Verb};
 use callflume_crm::Settings;
-
-pub(crate) const VERBS: [(&str, Verb); 9] = [
-    ("read_by_key", Verb::ReadByKey),
-    ("read_by_email", Verb::ReadByEmail),
-    ("search_by_phone", Verb::SearchByPhone),
-    ("upsert_by_key", Verb::UpsertByKey),
-    ("update_by_id", Verb::UpdateById),
-    ("update_by_key", Verb::UpdateByKey),
-    ("create", Verb::Create),
-    ("list", Verb::List),
-    ("probe", Verb::Probe),
-];
 
 /// A prepared account: keys of our fields are `aaaa`, `bbbb` and `cccc`.
 pub(crate) fn settings() -> Settings {

@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::schema::{described, tokens, violations};
-use super::{VERBS, operation, pipedrive, with_fields, writing};
+use super::{operation, pipedrive, with_fields, writing};
+use crate::recorded::VERBS;
 
 fn text(value: &str) -> FieldValue {
     FieldValue::Text(value.into())

@@ -8,9 +8,9 @@ use callflume_crm::salesforce::limits::DAILY_API;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::recorded::VERBS;
 use crate::support::{
-    VERBS, WRITES, id, operation, response, salesforce, shown, shown_items, text, with_fields,
-    writing,
+    WRITES, id, operation, response, salesforce, shown, shown_items, text, with_fields, writing,
 };
 
 #[test]

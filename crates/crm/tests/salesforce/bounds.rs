@@ -9,10 +9,10 @@ use callflume_crm::salesforce::{KEY_FIELD, place};
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::recorded::VERBS;
 use crate::schema::violations;
 use crate::support::{
-    AT, VERBS, WRITES, item, operation, query, record, salesforce, sent, shown_request, text,
-    writing,
+    AT, WRITES, item, operation, query, record, salesforce, sent, shown_request, text, writing,
 };
 
 #[test]

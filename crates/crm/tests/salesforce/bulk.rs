@@ -7,8 +7,9 @@ use callflume_crm::salesforce::bulk::{self, Job, JobState, NoTable, Part, Troubl
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::recorded::VERBS;
 use crate::schema::violations;
-use crate::support::{AT, VERBS, id, operation, response, shown, shown_request, text};
+use crate::support::{AT, id, operation, response, shown, shown_request, text};
 
 fn settings() -> Settings {
     Settings::default()

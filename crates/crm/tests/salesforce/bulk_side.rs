@@ -5,7 +5,8 @@ use callflume_core::effect::{Field, Fields, Object};
 use callflume_core::vendor::{AccountSignal, Answer, Content, Item, Vendor, Verb};
 use serde_json::json;
 
-use crate::support::{VERBS, id, operation, response, salesforce, shown, text, writing};
+use crate::recorded::VERBS;
+use crate::support::{id, operation, response, salesforce, shown, text, writing};
 
 #[test]
 fn a_table_travels_as_csv_and_everything_else_as_json() {

@@ -1,33 +1,12 @@
 //! Every answer of the fixtures means what its rows say.
 
-use std::collections::BTreeMap;
-
 use callflume_core::effect::Object;
-use callflume_core::vendor::{Answer, Vendor, Verb};
+use callflume_core::vendor::Vendor;
 use callflume_crm::salesforce::token_expired;
 use serde::Deserialize;
-use serde_json::Value;
 
-use crate::support::{VERBS, operation, salesforce, shown_account, shown_items};
-
-#[derive(Deserialize)]
-struct File {
-    fixtures: Vec<Fixture>,
-}
-
-#[derive(Deserialize)]
-struct Fixture {
-    name: String,
-    status: u16,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    #[serde(default)]
-    body: Value,
-    body_text: Option<String>,
-    #[serde(default)]
-    token_expired: bool,
-    cases: Vec<Case>,
-}
+use crate::recorded::{self, Fixture, answer, verb};
+use crate::support::{operation, salesforce, shown_account, shown_items};
 
 #[derive(Deserialize)]
 struct Case {
@@ -38,29 +17,8 @@ struct Case {
     outcomes: Vec<String>,
 }
 
-fn verb(name: &str) -> Verb {
-    VERBS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or_else(|| panic!("no verb {name}"), |(_, verb)| *verb)
-}
-
-fn fixtures() -> Vec<Fixture> {
-    serde_json::from_str::<File>(include_str!("fixtures.json"))
-        .unwrap()
-        .fixtures
-}
-
-fn answer(fixture: &Fixture) -> Answer {
-    let body = fixture
-        .body_text
-        .clone()
-        .unwrap_or_else(|| fixture.body.to_string());
-    Answer::Response {
-        status: fixture.status,
-        headers: fixture.headers.clone().into_iter().collect(),
-        body: body.into_bytes(),
-    }
+fn fixtures() -> Vec<Fixture<Case>> {
+    recorded::fixtures(include_str!("fixtures.json"))
 }
 
 #[test]

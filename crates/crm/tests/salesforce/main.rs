@@ -10,6 +10,8 @@ mod fixtures;
 #[path = "../openapi/mod.rs"]
 mod openapi;
 mod pages;
+#[path = "../recorded/mod.rs"]
+mod recorded;
 mod reference;
 mod requests;
 mod schema;
