@@ -1,6 +1,8 @@
 //! A provisioned server for each test, and short words for what tests do with it.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses some of it")]
 
+pub mod readers;
+
 use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
