@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use callflume_core::effect::{Field, Fields, Object, Value as FieldValue};
-use callflume_core::event::Phone;
+use callflume_core::effect::Object;
 use callflume_core::vendor::{
-    AccountSignal, Answer, HttpRequest, Interpretation, Item, ItemOutcome, Operation, Vendor, Verb,
+    AccountSignal, Answer, HttpRequest, Interpretation, ItemOutcome, Operation, Vendor, Verb,
 };
 use callflume_crm::Settings;
 use callflume_crm::pipedrive::{Pipedrive as Translation, TOKEN_HEADER};
 use callflume_sim::fakes::Request;
 use callflume_sim::pipedrive::{Kind, Pipedrive, PipedriveConfig};
 
+pub(crate) use crate::operations::{by_email, by_phone, of, on, text, write};
 use crate::{DEAL_KEY, NOON_MS, OPTED_OUT, PERSON_KEY, TOKEN};
 
 /// The model, and who speaks to it, two seconds between two requests.
@@ -95,53 +95,4 @@ impl Line {
     pub(crate) fn person(&mut self) -> String {
         self.done(&write(Verb::UpsertByKey, Object::Contact, "p-0", &[]))
     }
-}
-
-pub(crate) fn text(value: &str) -> FieldValue {
-    FieldValue::Text(value.into())
-}
-
-pub(crate) fn write(
-    verb: Verb,
-    object: Object,
-    key: &str,
-    fields: &[(Field, FieldValue)],
-) -> Operation {
-    Operation {
-        verb,
-        object,
-        items: vec![Item {
-            trace: 1,
-            key: key.to_owned(),
-            fields: fields.iter().cloned().collect::<Fields>(),
-            ..Item::default()
-        }],
-        after: None,
-    }
-}
-
-pub(crate) fn on(mut operation: Operation, contact: &str) -> Operation {
-    for item in &mut operation.items {
-        item.contact = Some(contact.to_owned());
-    }
-    operation
-}
-
-pub(crate) fn of(mut operation: Operation, crm_id: &str) -> Operation {
-    for item in &mut operation.items {
-        item.crm_id = Some(crm_id.to_owned());
-    }
-    operation
-}
-
-pub(crate) fn by_phone(phone: &str) -> Operation {
-    let mut operation = write(Verb::SearchByPhone, Object::Contact, "p-x", &[]);
-    operation.items[0].phone = Phone::parse(phone);
-    operation
-}
-
-pub(crate) fn by_email(email: &str) -> Operation {
-    let mut operation = write(Verb::ReadByEmail, Object::Contact, "p-x", &[]);
-    operation.items[0].email = Some(email.to_owned());
-    operation
 }

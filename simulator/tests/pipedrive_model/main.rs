@@ -9,6 +9,8 @@ mod listings;
 mod look_ups;
 mod lost_answers;
 mod oauth;
+#[path = "../operations/mod.rs"]
+mod operations;
 mod records;
 mod round_trip;
 mod searches;

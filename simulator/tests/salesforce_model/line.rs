@@ -1,10 +1,9 @@
 //! The real translation at one end, the model at the other.
 
-use callflume_core::effect::{Field, Fields, Object, Value as FieldValue};
-use callflume_core::event::Phone;
+use callflume_core::effect::{Field, Object, Value as FieldValue};
 use callflume_core::time::WallTime;
 use callflume_core::vendor::{
-    AccountSignal, Answer, HttpRequest, Interpretation, Item, ItemOutcome, Operation, Vendor, Verb,
+    AccountSignal, Answer, HttpRequest, Interpretation, ItemOutcome, Operation, Vendor, Verb,
 };
 use callflume_crm::Settings;
 use callflume_crm::salesforce::{Salesforce as Translation, setup};
@@ -13,6 +12,7 @@ use callflume_sim::fakes::Request;
 use callflume_sim::salesforce::{ObjectKind, Record, Salesforce, SalesforceConfig};
 use serde_json::Value;
 
+pub(crate) use crate::operations::{by_email, by_phone, of, on, text, write};
 use crate::{NOON_MS, TOKEN};
 
 /// The model, and who speaks to it, two seconds between two requests.
@@ -143,29 +143,6 @@ pub(crate) fn done(outcome: &ItemOutcome) -> String {
     }
 }
 
-pub(crate) fn text(value: &str) -> FieldValue {
-    FieldValue::Text(value.into())
-}
-
-pub(crate) fn write(
-    verb: Verb,
-    object: Object,
-    key: &str,
-    fields: &[(Field, FieldValue)],
-) -> Operation {
-    Operation {
-        verb,
-        object,
-        items: vec![Item {
-            trace: 1,
-            key: key.to_owned(),
-            fields: fields.iter().cloned().collect::<Fields>(),
-            ..Item::default()
-        }],
-        after: None,
-    }
-}
-
 /// Operations of one kind as one.
 pub(crate) fn together(operations: impl IntoIterator<Item = Operation>) -> Operation {
     let mut operations = operations.into_iter();
@@ -175,34 +152,6 @@ pub(crate) fn together(operations: impl IntoIterator<Item = Operation>) -> Opera
         item.trace = trace;
     }
     first
-}
-
-/// On a contact.
-pub(crate) fn on(mut operation: Operation, contact: &str) -> Operation {
-    for item in &mut operation.items {
-        item.contact = Some(contact.to_owned());
-    }
-    operation
-}
-
-/// Of a record.
-pub(crate) fn of(mut operation: Operation, crm_id: &str) -> Operation {
-    for item in &mut operation.items {
-        item.crm_id = Some(crm_id.to_owned());
-    }
-    operation
-}
-
-pub(crate) fn by_phone(phone: &str) -> Operation {
-    let mut operation = write(Verb::SearchByPhone, Object::Contact, "p-x", &[]);
-    operation.items[0].phone = Phone::parse(phone);
-    operation
-}
-
-pub(crate) fn by_email(email: &str) -> Operation {
-    let mut operation = write(Verb::ReadByEmail, Object::Contact, "p-x", &[]);
-    operation.items[0].email = Some(email.to_owned());
-    operation
 }
 
 /// Makes a person.

@@ -14,6 +14,8 @@ mod jobs;
 mod limits;
 mod line;
 mod meanwhile;
+#[path = "../operations/mod.rs"]
+mod operations;
 mod outside;
 mod preparing;
 mod queries;
